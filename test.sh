@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Build amberfs twice (as it ships, and with sanitizers) and run every test there is, on a bare Debian 12
+# machine as root or with sudo. One line a test, one line of totals; exit 1 when anything failed.
+# docs/TESTING.md says what each part is for. Logs stay in build/logs.
+set -u
+cd "$(dirname "$0")" || exit 1
+. tests/lib/run.sh
+
+if [ -e config.status ]; then
+	echo "test.sh: this folder is configured for a build in place: run 'make distclean' first" >&2
+	exit 1
+fi
+
+packages build-essential autoconf automake pkg-config xz-utils ca-certificates \
+	libfuse3-dev fuse3 libssl-dev libcurl4-openssl-dev libsqlite3-dev libxxhash-dev libexpat1-dev \
+	python3 python3-cryptography radosgw ceph-mon ceph-osd ceph-common attr acl rsync git sqlite3 \
+	valgrind openssl curl xxd procps uuid-runtime mandoc ||
+	exit 1
+
+plain=$PWD/build/test
+asan=$PWD/build/asan
+export BUILD_DIR=$plain SOURCE_DIR=$PWD AMBERFS=$plain/amberfs
+
+# ---- builds ----
+step autogen 120 ./autogen.sh
+step 'build plain' 600 tests/lib/build.sh build/test --enable-werror
+# warnings are not errors here: instrumented code makes gcc warn of sizes that cannot be
+step 'build asan' 900 tests/lib/build.sh build/asan --enable-sanitizers=address,undefined \
+	CFLAGS='-O1 -g'
+[ "$run_failed" -eq 0 ] || totals
+
+# ---- without a mount or a server ----
+check_build plain 900 "$plain"
+check_build asan 1200 "$asan"
+
+# ---- a real server, real mounts ----
+need server step 'backend/run_s3' 600 tests/backend/run_s3.sh "$plain/tests/backend/conformance"
+need mount step 'mount/run' 900 tests/mount/with_mount.sh tests/mount/run.sh
+for script in tests/cli/*.sh tests/story/*.sh; do
+	case $script in
+	tests/cli/help-man.sh | tests/cli/quickstart-twice.sh) ;; # above in `make check`, and below
+	*) need mount step "${script#tests/}" 300 "$script" ;;
+	esac
+done
+
+# ---- the simulator, each time on seeds of its own; a failure prints its seed ----
+step 'sim' 150 "$plain/tests/sim/sim" --seed "$(date +%s)000" --seconds 60
+step 'sim asan' 150 "$asan/tests/sim/sim" --seed "$(date +%s)500" --seconds 60
+
+# ---- the shipped archive and the first five minutes ----
+step distcheck 900 make -C "$plain" -j2 distcheck
+step 'dist is complete' 60 tests/lint/dist.sh "$plain"
+need mount step quickstart 600 tests/cli/quickstart-twice.sh
+
+totals

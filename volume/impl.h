@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a volume: what the files of volume/ share. Nobody else includes it.
+ *
+ * Who owns what
+ *   lock          the index, the open batch, the epoch, `poison`
+ *   commit_lock   the journal, the log buffer, the making of log objects; held across the commit's fsync, never while `lock` is
+ *                 taken by the same thread first
+ *   file_locks    one writer of a file at a time: reading a page, changing it and sealing it again must not interleave
+ *   upload_lock   the queue of log objects, what is known of the store
+ * The order is that of util/lock.h: file_locks, commit_lock, lock, then the leaves.
+ */
+#ifndef AMBERFS_VOLUME_IMPL_H
+#define AMBERFS_VOLUME_IMPL_H
+
+#include "crypto/kdf.h"
+#include "crypto/keyring.h"
+#include "crypto/object.h"
+#include "crypto/seal.h"
+#include "meta/index.h"
+#include "util/lock.h"
+#include "volume/journal.h"
+#include "volume/keys.h"
+#include "volume/op.h"
+#include "volume/pack.h"
+#include "volume/volume.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define VOLUME_PATH_MAX 4096
+#define VOLUME_FILE_LOCKS 64
+#define VOLUME_INLINE_MAX (64u * 1024) /* sealed bytes that a batch carries itself */
+#define VOLUME_INLINE_RUNS 64
+#define VOLUME_LOG_CUT_BYTES (4u << 20) /* a log object is cut when it is this long */
+#define VOLUME_DISK_RESERVE (32u << 20)
+#define VOLUME_UPLOADERS 4
+#define VOLUME_READERS_BATCH 32
+
+struct volume_outlog {
+	uint64_t seq;
+	uint64_t last_pack; /* every pack up to this number is stored first */
+	uint64_t size;
+	struct volume_outlog *next;
+};
+
+struct volume {
+	struct volume_params params;
+	char dir[VOLUME_PATH_MAX - 256];
+	char id_hex[2 * VOLUME_ID_BYTES + 1];
+	struct file *state_lock;
+	int state_lock_fd;
+	struct keyring *keyring;
+	struct object_keys *object_keys;
+	struct seal_key *index_key;
+	struct keys *keys;
+	struct packs *packs;
+	uint64_t writer_id;
+	bool fresh; /* read-only without local state: everything lives in a private folder */
+
+	struct lock lock;
+	struct index *ix;
+	struct buf batch;	/* records applied since the last cut */
+	struct buf inline_data; /* sealed bytes of the batch's small writes */
+	struct journal_page_run inline_runs[VOLUME_INLINE_RUNS];
+	size_t inline_count;
+	bool batch_dirty;   /* more in the batch than the book-keeping of packs */
+	bool disk_low;	    /* the local disk is nearly full */
+	bool inline_over; /* more data than a batch carries: the packs must be synced */
+	bool replaying;
+	bool mutating;	 /* inside volume_apply(), past the checks */
+	bool epoch_dirty; /* the open epoch has changes that history must show */
+	uint64_t orphans; /* inodes without a name */
+	int poison;	 /* 0, or why nothing can be changed any more */
+	char poison_note[256];
+
+	struct lock commit_lock;
+	struct journal *journal;
+	struct buf cut;	  /* the batch being made durable */
+	struct buf cut_inline;
+	struct buf log;	  /* records of the log object that is being gathered */
+	bool log_dirty;	  /* ... and there is a change among them */
+	uint64_t composed_batch; /* batches up to this one are in log objects in outlog/ */
+	int64_t index_commit_mono_ns;
+	uint64_t log_bytes_since_checkpoint;
+	uint64_t checkpoint_bytes;
+	bool checkpoint_due;
+	bool checkpoint_running;
+
+	struct lock file_locks[VOLUME_FILE_LOCKS];
+
+	struct lock upload_lock;
+	struct cond upload_changed;
+	struct volume_outlog *outlog_head, *outlog_tail;
+	uint64_t outlog_bytes;
+	uint64_t stored_seq;
+	int64_t stored_epoch;
+	int64_t stored_commit_ns;
+	int64_t local_commit_ns;
+	bool log_storing;
+	int store_error; /* 0 while the store answers */
+	char store_note[256];
+	int64_t retry_mono_ns; /* not before */
+	unsigned retry_count;
+
+	struct lock watch_lock;
+	volume_invalidate_fn on_restore;
+	void *on_restore_ctx;
+
+	bool stopping; /* with upload_lock */
+	pthread_t threads[VOLUME_UPLOADERS + 1];
+	unsigned nthreads;
+};
+
+/* ---- apply.c ---- */
+
+/**
+ * The one way to change a volume: check @op against the index, change the index, add the record to the open batch. With `lock` held.
+ * An error before anything was changed leaves all as it was; one after it poisons the volume.
+ */
+int volume_apply(struct volume *v, const struct op *op);
+
+/** 0, ERR_ROFS or the poison: whether a change may begin. With `lock` held. */
+int volume_writable(struct volume *v);
+
+/** Stop all changes: @code with this thread's note is what the user will see. With `lock` held. */
+void volume_poison(struct volume *v, int code);
+
+/* ---- commit.c ---- */
+
+enum commit_flags {
+	COMMIT_CUT = 1,	  /* end the log object too, when it has changes */
+	COMMIT_EPOCH = 2, /* and the epoch */
+};
+
+/** Make everything applied before the call durable. Takes the locks. */
+int volume_commit(struct volume *v, unsigned flags);
+
+/** Bring the index file up to date durably and free the journal behind it. Takes the locks. */
+int volume_absorb(struct volume *v);
+
+/** When the open batch has grown long: commit it. Called without locks by whoever has just changed something. */
+void volume_relieve(struct volume *v);
+
+/** Make the next log object in outlog/ from the records gathered in v->log. Commit lock held. */
+int volume_compose(struct volume *v);
+
+void volume_outlog_path(const struct volume *v, uint64_t seq, char *out);
+
+/* ---- log.c ---- */
+
+struct log_header {
+	uint64_t seq;
+	uint64_t writer_id;
+	uint8_t prev_hash[SHA256_BYTES];
+	int64_t time_ns;
+	bool ends_epoch;
+};
+
+void log_name(uint64_t seq, char *out);
+int log_encode(const struct log_header *h, const void *records, size_t len, struct buf *out);
+int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records, size_t *ret_len);
+
+/** Open the sealed log object @seq, check number and chain against the index, apply its records. Lock held; v->replaying set by the caller. */
+int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len);
+
+/* ---- upload.c ---- */
+
+/** Do one piece of upload: a pack, or the next log object. *ret_did: whether there was something to do. Blocks for the store's answer, without a lock. */
+int volume_upload_step(struct volume *v, bool *ret_did);
+void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size);
+void volume_outlog_free(struct volume *v);
+
+/* ---- checkpoint.c ---- */
+
+/** Write the state that @reader sees, which is the state right after a log object, to the store. Takes no lock but the upload one. */
+int volume_checkpoint_write(struct volume *v, struct index *reader);
+int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx, bool *ret_found);
+
+/* ---- fetch.c ---- */
+
+/** Sealed bytes of a pack, from the local disk or from the store. No locks held. @fresh: not from the local copy, which is rotten. */
+int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint8_t *out, bool fresh);
+
+/** The name of a pack in the store, BLOB_NAME_MAX + 1 bytes at @out. */
+void volume_pack_name(const uint8_t *name, char *out);
+
+/** Return @code with the pack's name in the store as the note. Takes `lock`. */
+int volume_pack_note(struct volume *v, int code, uint64_t num);
+
+/* ---- data.c ---- */
+
+/** Change the size; @flags as volume_write(). Takes the locks. */
+int volume_truncate(struct volume *v, uint64_t ino, uint64_t size, unsigned flags);
+
+/* ---- threads.c ---- */
+
+int volume_threads_start(struct volume *v);
+void volume_threads_stop(struct volume *v);
+
+/* ---- when.c ---- */
+
+/** When the oldest epoch ended; 0 when there is none. `lock` held. */
+int64_t volume_first_epoch_ns(struct volume *v);
+
+/* ---- walk.c ---- */
+
+/** Build the path of @ino at @at. Heap string; lock held. ERR_NOENT when it has none. */
+int volume_path_of(struct volume *v, uint64_t ino, int64_t at, char **ret);
+
+/* ---- names.c ---- */
+
+/** volume_parent() with `lock` held. */
+int volume_parent_locked(struct volume *v, uint64_t ino, int64_t at, uint64_t *ret);
+
+/* helpers used everywhere */
+
+void volume_attr_from(const struct index_inode *row, struct volume_attr *ret);
+int64_t volume_wall_ns(const struct volume *v);
+struct lock *volume_file_lock(struct volume *v, uint64_t ino);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What pack.c (writing and storing) and pack_cache.c (reading and evicting) share. */
+#ifndef AMBERFS_VOLUME_PACK_IMPL_H
+#define AMBERFS_VOLUME_PACK_IMPL_H
+
+#include "util/lock.h"
+#include "volume/pack.h"
+
+#define PACK_PATH_MAX 4096
+
+enum pack_state {
+	PACK_OPEN,
+	PACK_CLOSING,
+	PACK_SEALED,
+	PACK_STORED,
+	PACK_PART, /* stored; some chunks are here */
+};
+
+struct pack {
+	uint64_t num;
+	uint8_t name[PACK_NAME_BYTES];
+	enum pack_state state;
+	uint64_t size;	    /* bytes reserved, or the final size */
+	unsigned writers;   /* reservations that are not finished */
+	unsigned users;	    /* threads that use `file` */
+	struct file *file;  /* NULL when not open */
+	uint64_t last_use;
+	bool announced;
+	bool dirty;	    /* bytes put since the last sync */
+	bool name_dirty;    /* the file's name may not be durable */
+	bool storing;
+	bool dropped;	    /* forget it when the last user is done */
+	uint8_t *chunks;    /* PART: which are here, one byte each */
+	uint64_t chunk_count;
+	uint64_t here_bytes; /* on the local disk */
+};
+
+struct packs {
+	struct packs_params params;
+	char dir[PACK_PATH_MAX - 64];
+	struct lock lock;
+	struct cond changed;
+	struct pack **all; /* ascending by number */
+	size_t count, cap;
+	struct pack *open;
+	uint64_t next_num;
+	uint64_t tick;
+	size_t open_files;
+	uint64_t local_bytes;
+	uint64_t unstored_bytes;
+	uint64_t unstored_packs;
+};
+
+/* All with the lock held. */
+struct pack *packs_find(struct packs *p, uint64_t num);
+struct pack *packs_add(struct packs *p, uint64_t num, enum pack_state state);
+void packs_forget(struct packs *p, struct pack *pack); /* not used by anyone */
+void packs_path(const struct packs *p, const struct pack *pack, char *out);
+
+/** Open its file when it is not, and keep it open until packs_unuse(). Called without the lock. */
+int packs_use(struct packs *p, struct pack *pack);
+void packs_unuse(struct packs *p, struct pack *pack);
+
+#endif
