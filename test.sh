@@ -36,7 +36,14 @@ check_build asan 1200 "$asan"
 
 # ---- a real server, real mounts ----
 need server step 'backend/run_s3' 600 tests/backend/run_s3.sh "$plain/tests/backend/conformance"
-need mount step 'mount/run' 900 tests/mount/with_mount.sh tests/mount/run.sh
+need mount step mount/posix 600 tests/mount/with_mount.sh "$plain/tests/mount/posix"
+need mount step 'mount/posix asan' 900 env AMBERFS="$asan/amberfs" \
+	tests/mount/with_mount.sh "$asan/tests/mount/posix"
+need mount step mount/programs 600 tests/mount/with_mount.sh tests/mount/programs.sh
+need mount step mount/snapshots 300 tests/mount/with_mount.sh tests/mount/snapshots.sh
+need mount step mount/user 300 env MOUNT_OPTIONS=allow_other \
+	tests/mount/with_mount.sh tests/mount/user.sh
+shopt -s nullglob
 for script in tests/cli/*.sh tests/story/*.sh; do
 	case $script in
 	tests/cli/help-man.sh | tests/cli/quickstart-twice.sh) ;; # above in `make check`, and below

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fields of control messages, written by the daemon and read by commands. Readers use dec's sticky error; texts point into
- * the message and are never NULL.
+ * The fields of control messages, written by the daemon and read by commands. Readers use dec's
+ * sticky error; texts point into the message and are never NULL.
  */
 #ifndef AMBERFS_CLI_ANSWER_H
 #define AMBERFS_CLI_ANSWER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finding the daemon: every inode of a mount answers getxattr(FS_CONTROL_XATTR) with the socket's path, so the nearest existing part of a path
- * is enough. Where the mount begins is read from mountinfo, which also knows bind mounts of folders inside the volume.
+ * Finding the daemon: every inode of a mount answers getxattr(FS_CONTROL_XATTR) with the socket's
+ * path, so the nearest existing part of a path is enough. Where the mount begins is read from
+ * mountinfo, which also knows bind mounts of folders inside the volume.
  */
 #include "cli/client.h"
 
@@ -41,7 +42,7 @@ static int read_control(const char *path, char **ret)
 	if (n < 0 && (errno == EACCES || errno == EIO))
 		return err_note(err_from_errno(errno), "%s", path);
 	if (n <= 0)
-		return err_note(ERR_NOTVOLUME, "%s is not in a mounted volume", path);
+		return ERR_NOTVOLUME;
 	value[n] = '\0';
 	*ret = strdup(value);
 	return *ret ? 0 : ERR_NOMEM;
@@ -86,11 +87,13 @@ static int locate_resolved(const struct resolve_path *r, struct client_place *re
 {
 	int err = read_control(r->existing, &ret->control);
 
+	if (err == ERR_NOTVOLUME)
+		err_note(err, "%s is not in a mounted volume", r->path);
 	if (err == 0)
 		err = locate_in_mounts(r->path, r->existing, ret);
 	if (err == 0 && mounts_path_below(ret->inside, ".snapshots"))
 		err = err_note(ERR_USAGE, "%s is a view of the past; name the path in the present",
-			       r->path);
+		               r->path);
 	if (err)
 		client_place_done(ret);
 	return err;
@@ -136,7 +139,8 @@ static int mount_has_store(const char *mountpoint, const char *url, struct clien
 
 	if (client_locate(mountpoint, ret))
 		return 0;
-	if (client_ask_simple(ret->control, CONTROL_STATUS, NULL, NULL, NULL, take_store, &store) == 0)
+	if (client_ask_simple(ret->control, CONTROL_STATUS, NULL, NULL, NULL, take_store, &store) ==
+	    0)
 		found = store && strcmp(store, url) == 0;
 	free(store);
 	if (!found)
@@ -253,8 +257,8 @@ int client_ask(const char *control, const struct client_request *r)
 	return err;
 }
 
-int client_ask_simple(const char *control, enum control_command command, const char *a, const char *b,
-		      const char *c, client_item_fn item, void *ctx)
+int client_ask_simple(const char *control, enum control_command command, const char *a,
+                      const char *b, const char *c, client_item_fn item, void *ctx)
 {
 	const char *args[] = {a, b, c};
 	struct client_request r = {.command = command, .args = args, .item = item, .ctx = ctx};

@@ -24,7 +24,7 @@ static int take_data(void *ctx, struct dec *d)
 		return err_note(ERR_CORRUPT, "the daemon's answer");
 	if (fwrite(data, 1, len, stdout) != len)
 		return err_note(errno == ENOSPC ? ERR_NOSPC : ERR_IO, "writing the output: %s",
-				strerror(errno));
+		                strerror(errno));
 	return 0;
 }
 
@@ -41,7 +41,8 @@ static int run(const struct options *o)
 	code = show_locate(path, &place);
 	if (code)
 		return code;
-	err = client_ask_simple(place.control, CONTROL_CAT, at, place.inside, NULL, take_data, NULL);
+	err =
+	    client_ask_simple(place.control, CONTROL_CAT, at, place.inside, NULL, take_data, NULL);
 	if (err)
 		code = report_error(err, "cannot read %s at %s", path, at);
 	client_place_done(&place);

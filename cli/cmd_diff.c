@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * amberfs diff T1 [T2] [PATH]. With two arguments the second is a PATH when it looks like one or names something that exists,
- * else a TIME.
+ * amberfs diff T1 [T2] [PATH]. With two arguments the second is a PATH when it looks like one or
+ * names something that exists, else a TIME.
  */
 #include "cli/answer.h"
 #include "cli/client.h"
@@ -50,14 +50,15 @@ static int run(const struct options *o)
 		to = NULL;
 	}
 	code = path ? show_locate(path, &place)
-		    : show_locate_volume(options_value(o, "volume"), &place);
+	            : show_locate_volume(options_value(o, "volume"), &place);
 	if (code)
 		return code;
 	/* without PATH all of the volume is compared, wherever in it the person stands */
 	err = client_ask_simple(place.control, CONTROL_DIFF, from, to ? to : "",
-				path ? place.inside : "", take_change, &json);
+	                        path ? place.inside : "", take_change, &json);
 	if (err)
-		code = report_error(err, "cannot compare %s with %s", from, to ? to : "the present");
+		code =
+		    report_error(err, "cannot compare %s with %s", from, to ? to : "the present");
 	client_place_done(&place);
 	return code;
 }
@@ -66,9 +67,11 @@ const struct command cmd_diff = {
     .name = "diff",
     .args = "T1 [T2] [PATH]",
     .summary = "Show what was added, changed, removed and renamed between two times",
-    .details = "Without T2 the present is compared. With two arguments the second is a PATH when it has a '/' or\n"
-	       "names something that exists (write ./name to be sure), else a TIME. Letters: A added,\n"
-	       "M changed, m only attributes changed, D removed, R renamed.\n",
+    .details =
+        "Without T2 the present is compared. With two arguments the second is a PATH when it has a "
+        "'/' or\n"
+        "names something that exists (write ./name to be sure), else a TIME. Letters: A added,\n"
+        "M changed, m only attributes changed, D removed, R renamed.\n",
     .options = option_defs,
     .min_args = 1,
     .max_args = 3,

@@ -12,11 +12,12 @@ static void print_overview(void)
 	       "Usage: amberfs COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n");
 	for (const struct command *const *c = commands; *c; c++)
 		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
-	printf("\n"
-	       "STORE is /a/folder, file:///a/folder or s3://bucket/prefix.\n"
-	       "TIME is 2026-11-20T14:00:00+01:00, '2026-11-20 14:00', @seconds, 15:30, yesterday,\n"
-	       "'2 hours ago', 2h, the name of a snapshot, or an epoch as e123.\n\n"
-	       "`amberfs help COMMAND` tells more; `amberfs --version` the version.\n");
+	printf(
+	    "\n"
+	    "STORE is /a/folder, file:///a/folder or s3://bucket/prefix.\n"
+	    "TIME is 2026-11-20T14:00:00+01:00, '2026-11-20 14:00', @seconds, 15:30, yesterday,\n"
+	    "'2 hours ago', 2h, the name of a snapshot, or an epoch as e123.\n\n"
+	    "`amberfs help COMMAND` tells more; `amberfs --version` the version.\n");
 }
 
 static int run(const struct options *o)

@@ -40,7 +40,7 @@ static int check_empty(struct blob *store)
 
 	volume_keyring_free(k);
 	if (err == 0)
-		return err_note(ERR_VOLUMEEXISTS, "nothing was changed");
+		return ERR_VOLUMEEXISTS;
 	if (err != ERR_NOTVOLUME)
 		return err;
 	return blob_list(store, "", NULL, refuse_any, NULL);
@@ -70,10 +70,10 @@ static int show(bool json, const char *url, const char *id, const char *code)
 
 	if (!json) {
 		printf("Volume %s is made in %s.\n\n", id, url);
-		return write_code(
-		    "Recovery code:  ", code,
-		    "\n\nWrite it down and keep it apart from this machine. It opens the volume when\n"
-		    "the passphrase is lost, and it is not shown again.\n");
+		return write_code("Recovery code:  ", code,
+		                  "\n\nWrite it down and keep it apart from this machine. It opens "
+		                  "the volume when\n"
+		                  "the passphrase is lost, and it is not shown again.\n");
 	}
 	json_init(&j);
 	json_object(&j);
@@ -86,7 +86,8 @@ static int show(bool json, const char *url, const char *id, const char *code)
 	return err;
 }
 
-static int make(struct blob *store, const struct passphrase_source *source, const char *url, bool json)
+static int make(struct blob *store, const struct passphrase_source *source, const char *url,
+                bool json)
 {
 	uint8_t id[VOLUME_ID_BYTES];
 	char hex[2 * VOLUME_ID_BYTES + 1];
@@ -116,12 +117,12 @@ out:
 static int run(const struct options *o)
 {
 	struct store_options so = {.ca_file = options_value(o, "ca-file"),
-				   .insecure_http = options_has(o, "insecure-http"),
-				   .create = true};
+	                           .insecure_http = options_has(o, "insecure-http"),
+	                           .create = true};
 	struct passphrase_source source = {.file = options_value(o, "passphrase-file"),
-					   .command = options_value(o, "passphrase-command"),
-					   .word = "passphrase",
-					   .twice = true};
+	                                   .command = options_value(o, "passphrase-command"),
+	                                   .word = "passphrase",
+	                                   .twice = true};
 	char *url = store_display(options_arg(o, 0));
 	struct blob *store = NULL;
 	int err;
@@ -133,7 +134,7 @@ static int run(const struct options *o)
 	if (options_has(o, "mirror"))
 		err = err_note(ERR_USAGE, "mirrors are not supported yet");
 	else
-		err = store_open(url, &so, &store);
+		err = store_open(options_arg(o, 0), &so, &store);
 	if (err == 0)
 		err = check_empty(store);
 	if (err == 0)
@@ -141,7 +142,9 @@ static int run(const struct options *o)
 	if (err == 0)
 		err = make(store, &source, url, options_has(o, "json"));
 	if (err)
-		err = report_error(err, "cannot make a volume in %s", url);
+		err = report_error_hint(
+		    err, err == ERR_USAGE ? "see `amberfs help init`" : report_hint(err),
+		    "cannot make a volume in %s", url);
 	blob_free(store);
 	free(url);
 	return err;
@@ -151,8 +154,9 @@ const struct command cmd_init = {
     .name = "init",
     .args = "STORE",
     .summary = "Make a new volume",
-    .details = "Makes a volume in STORE, which must be empty, asks for a new passphrase twice, and prints\n"
-	       "the recovery code once.\n",
+    .details = "Makes a volume in STORE, which must be empty, asks for a new passphrase twice, and "
+               "prints\n"
+               "the recovery code once.\n",
     .options = option_defs,
     .min_args = 1,
     .max_args = 1,

@@ -60,10 +60,10 @@ static int run(const struct options *o)
 	if (code)
 		return code;
 	err = client_ask_simple(place.control, CONTROL_LOG, place.inside, since ? since : "",
-				until ? until : "", take_change, &p);
+	                        until ? until : "", take_change, &p);
 	if (err && err != ENOUGH)
 		code = report_error(err, "cannot show the history of %s",
-				    options_arg(o, 0) ? options_arg(o, 0) : place.mountpoint);
+		                    options_arg(o, 0) ? options_arg(o, 0) : place.mountpoint);
 	client_place_done(&place);
 	return code;
 }
@@ -72,8 +72,9 @@ const struct command cmd_log = {
     .name = "log",
     .args = "[PATH]",
     .summary = "Show the versions of a file, or what changed in a folder, newest first",
-    .details = "PATH may be gone by now. Without it: the current folder. Letters: A added, M changed,\n"
-	       "m only attributes changed, D removed, R renamed.\n",
+    .details =
+        "PATH may be gone by now. Without it: the current folder. Letters: A added, M changed,\n"
+        "m only attributes changed, D removed, R renamed.\n",
     .options = option_defs,
     .max_args = 1,
     .run = run,

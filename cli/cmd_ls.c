@@ -40,9 +40,11 @@ static int run(const struct options *o)
 	code = show_locate(path, &place);
 	if (code)
 		return code;
-	err = client_ask_simple(place.control, CONTROL_LS, at, place.inside, NULL, take_entry, &json);
+	err =
+	    client_ask_simple(place.control, CONTROL_LS, at, place.inside, NULL, take_entry, &json);
 	if (err)
-		code = report_error(err, "cannot list %s at %s", path ? path : "the current folder", at);
+		code = report_error(err, "cannot list %s at %s", path ? path : "the current folder",
+		                    at);
 	client_place_done(&place);
 	return code;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * amberfs mount STORE MOUNTPOINT. Options on the command line go before the same ones in -o, so one line of fstab can be tried
- * with a difference.
+ * amberfs mount STORE MOUNTPOINT. Options on the command line go before the same ones in -o, so one
+ * line of fstab can be tried with a difference.
  */
 #include "backend/store.h"
 #include "cli/commands.h"
@@ -113,15 +113,15 @@ static int check_nesting(const struct job *j)
 		return err_note(ERR_USAGE, "the mountpoint is inside the store %s", folder);
 	if (mounts_path_below(j->state_dir, j->mountpoint))
 		return err_note(ERR_USAGE, "the state folder %s would be hidden by the mount",
-				j->state_dir);
+		                j->state_dir);
 	return 0;
 }
 
-/* Is the address one that can be opened at all? Talks to nobody. */
-static int check_store(const struct job *j)
+/* Is the address, as it was typed, one that can be opened at all? Talks to nobody. */
+static int check_store(const struct job *j, const char *url)
 {
 	struct blob *store = NULL;
-	int err = store_open(j->store, &j->p.store_options, &store);
+	int err = store_open(url, &j->p.store_options, &store);
 
 	blob_free(store);
 	return err;
@@ -155,7 +155,7 @@ static int prepare(struct job *j, const struct options *o)
 	j->p.allow_other = j->m.allow_other;
 	j->p.takeover = options_has(o, "takeover") || j->m.takeover;
 	j->p.extra_options = j->m.extra;
-	err = check_store(j);
+	err = check_store(j, options_arg(o, 0));
 	if (err == 0)
 		err = fs_check_mountpoint(mountpoint);
 	if (err)
@@ -178,11 +178,13 @@ static int run(const struct options *o)
 		choose_secret(&j, o);
 		j.p.log_to_file = !options_has(o, "foreground");
 		err = j.p.log_to_file ? daemon_background(&j.p, &j.source)
-				      : daemon_foreground(&j.p, &j.source);
+		                      : daemon_foreground(&j.p, &j.source);
 	}
 	if (err)
-		err = report_error(err, "cannot mount %s on %s", j.store ? j.store : options_arg(o, 0),
-				   options_arg(o, 1));
+		err = report_error_hint(
+		    err, err == ERR_USAGE ? "see `amberfs help mount`" : report_hint(err),
+		    "cannot mount %s on %s", j.store ? j.store : options_arg(o, 0),
+		    options_arg(o, 1));
 	job_done(&j);
 	return err;
 }
@@ -191,9 +193,11 @@ const struct command cmd_mount = {
     .name = "mount",
     .args = "STORE MOUNTPOINT",
     .summary = "Mount a volume",
-    .details = "Returns when the mount is usable. The passphrase is asked on the terminal unless an option or\n"
-	       "AMBERFS_PASSPHRASE_FILE or AMBERFS_PASSPHRASE_COMMAND says where it is. `amberfs umount`,\n"
-	       "umount(8) and fusermount3 -u end it. The past is in MOUNTPOINT/.snapshots/TIME.\n",
+    .details = "Returns when the mount is usable. The passphrase is asked on the terminal unless "
+               "an option or\n"
+               "AMBERFS_PASSPHRASE_FILE or AMBERFS_PASSPHRASE_COMMAND says where it is. `amberfs "
+               "umount`,\n"
+               "umount(8) and fusermount3 -u end it. The past is in MOUNTPOINT/.snapshots/TIME.\n",
     .options = option_defs,
     .min_args = 2,
     .max_args = 2,

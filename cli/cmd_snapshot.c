@@ -71,15 +71,16 @@ static int create(const struct client_place *place, const char *name, bool json)
 
 	if (!name) {
 		strftime(made_up, sizeof(made_up), "snapshot-%Y%m%d-%H%M%S",
-			 localtime_r(&now, &tm));
+		         localtime_r(&now, &tm));
 		name = made_up;
 	}
 	err = client_ask_simple(place->control, CONTROL_SNAPSHOT_CREATE, name, NULL, NULL,
-				take_created, &epoch);
+	                        take_created, &epoch);
 	if (err == ERR_INVAL)
-		return report_error_hint(ERR_USAGE, "a name has no '/', does not begin with '.' or '@', "
-						    "and is not a time",
-					 "cannot make snapshot %s", name);
+		return report_error_hint(ERR_USAGE,
+		                         "a name has no '/', does not begin with '.' or '@', "
+		                         "and is not a time",
+		                         "cannot make snapshot %s", name);
 	if (err)
 		return report_error(err, "cannot make snapshot %s", name);
 	print_snapshot(name, epoch, (int64_t)now * 1000000000, json);
@@ -89,16 +90,16 @@ static int create(const struct client_place *place, const char *name, bool json)
 static int list(const struct client_place *place, bool json)
 {
 	int err = client_ask_simple(place->control, CONTROL_SNAPSHOT_LIST, NULL, NULL, NULL,
-				    take_listed, &json);
+	                            take_listed, &json);
 
 	return err ? report_error(err, "cannot list the snapshots of %s", place->mountpoint)
-		   : REPORT_DONE;
+	           : REPORT_DONE;
 }
 
-static int delete(const struct client_place *place, const char *name)
+static int delete (const struct client_place *place, const char *name)
 {
 	int err = client_ask_simple(place->control, CONTROL_SNAPSHOT_DELETE, name, NULL, NULL, NULL,
-				    NULL);
+	                            NULL);
 
 	return err ? report_error(err, "cannot delete snapshot %s", name) : REPORT_DONE;
 }
@@ -123,7 +124,7 @@ static int run(const struct options *o)
 		return code;
 	code = strcmp(verb, "create") == 0   ? create(&place, name, json)
 	       : strcmp(verb, "delete") == 0 ? delete (&place, name)
-					     : list(&place, json);
+	                                     : list(&place, json);
 	client_place_done(&place);
 	return code;
 }
@@ -132,8 +133,9 @@ const struct command cmd_snapshot = {
     .name = "snapshot",
     .args = "create|list|delete [NAME]",
     .summary = "Name the present state and keep it until it is deleted",
-    .details = "`create` first writes out what programs wrote; without NAME it makes one up from the time.\n"
-	       "A snapshot's name can be used wherever a TIME can.\n",
+    .details = "`create` first writes out what programs wrote; without NAME it makes one up from "
+               "the time.\n"
+               "A snapshot's name can be used wherever a TIME can.\n",
     .options = option_defs,
     .min_args = 1,
     .max_args = 2,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * amberfs status: what is safe, and where. The JSON keys are a contract; keys may be added, none changed.
+ * amberfs status: what is safe, and where. The JSON keys are a contract; keys may be added, none
+ * changed.
  */
 #include "cli/answer.h"
 #include "cli/client.h"
@@ -28,9 +29,9 @@ static const struct option_def option_defs[] = {
 static const char *state_word(enum volume_state state)
 {
 	static const char *const words[] = {
-	    [VOLUME_CLEAN] = "clean",	  [VOLUME_DIRTY] = "dirty",
+	    [VOLUME_CLEAN] = "clean",         [VOLUME_DIRTY] = "dirty",
 	    [VOLUME_UPLOADING] = "uploading", [VOLUME_OFFLINE] = "offline",
-	    [VOLUME_READONLY] = "readonly", [VOLUME_ERROR] = "error",
+	    [VOLUME_READONLY] = "readonly",   [VOLUME_ERROR] = "error",
 	};
 
 	return (size_t)state < sizeof(words) / sizeof(words[0]) ? words[state] : "error";
@@ -121,8 +122,8 @@ static void print_human(const struct answer_status *w)
 	printf("%s\n", w->mountpoint);
 	printf("  %-12s %s: %s\n", "State", state_word(s->state), state_sentence(s->state));
 	if (s->error)
-		printf("  %-12s %s%s%s\n", "Reason", err_text(s->error), s->error_note[0] ? ": " : "",
-		       s->error_note);
+		printf("  %-12s %s%s%s\n", "Reason", err_text(s->error),
+		       s->error_note[0] ? ": " : "", s->error_note);
 	if (w->at != VOLUME_NOW)
 		printf("  %-12s the past, epoch e%" PRId64 "\n", "Shows", w->at);
 	printf("  %-12s %s\n", "Volume", w->volume);
@@ -158,10 +159,11 @@ static int take_status(void *ctx, struct dec *d)
 
 static int show_one(const struct client_place *place, bool json)
 {
-	int err = client_ask_simple(place->control, CONTROL_STATUS, NULL, NULL, NULL, take_status,
-				    &json);
+	int err =
+	    client_ask_simple(place->control, CONTROL_STATUS, NULL, NULL, NULL, take_status, &json);
 
-	return err ? report_error(err, "cannot ask the mount at %s", place->mountpoint) : REPORT_DONE;
+	return err ? report_error(err, "cannot ask the mount at %s", place->mountpoint)
+	           : REPORT_DONE;
 }
 
 /* Every mount of this machine that this user may ask. */
@@ -212,7 +214,8 @@ static int show(const struct options *o)
 
 static int run(const struct options *o)
 {
-	bool watch = options_has(o, "watch"), clear = isatty(STDOUT_FILENO) && !options_has(o, "json");
+	bool watch = options_has(o, "watch"),
+	     clear = isatty(STDOUT_FILENO) && !options_has(o, "json");
 	int code;
 
 	if (!watch)
@@ -235,8 +238,9 @@ const struct command cmd_status = {
     .name = "status",
     .args = "[VOLUME]",
     .summary = "Show what is stored, what waits, and how far back the past goes",
-    .details = "VOLUME is a path in a mounted volume, or the store of one. Without it: the volume of the\n"
-	       "current folder, else all that are mounted.\n",
+    .details =
+        "VOLUME is a path in a mounted volume, or the store of one. Without it: the volume of the\n"
+        "current folder, else all that are mounted.\n",
     .options = option_defs,
     .max_args = 1,
     .run = run,

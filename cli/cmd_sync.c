@@ -43,10 +43,10 @@ static int sync_volume(const char *control, int64_t timeout_ms, bool json)
 	char timeout[24];
 	const char *const args[] = {timeout};
 	struct client_request r = {.command = CONTROL_SYNC,
-				   .args = args,
-				   .nargs = 1,
-				   .progress = show_progress,
-				   .ctx = &progress};
+	                           .args = args,
+	                           .nargs = 1,
+	                           .progress = show_progress,
+	                           .ctx = &progress};
 	int err;
 
 	snprintf(timeout, sizeof(timeout), "%" PRId64, timeout_ms);
@@ -82,8 +82,9 @@ const struct command cmd_sync = {
     .name = "sync",
     .args = "[VOLUME]",
     .summary = "Wait until everything written so far is stored",
-    .details = "VOLUME is a path in a mounted volume, or the store of one; without it, the volume of the\n"
-	       "current folder. Ctrl-C stops the waiting only.\n",
+    .details =
+        "VOLUME is a path in a mounted volume, or the store of one; without it, the volume of the\n"
+        "current folder. Ctrl-C stops the waiting only.\n",
     .options = option_defs,
     .max_args = 1,
     .run = run,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * amberfs umount MOUNTPOINT: store what is pending, unmount, and wait for the daemon to end, so that the volume can be mounted again at once.
+ * amberfs umount MOUNTPOINT: store what is pending, unmount, and wait for the daemon to end, so
+ * that the volume can be mounted again at once.
  *
- * Waiting for a store that does not answer would never end, so the sync is asked for in slices; after one that did not finish the state tells whether
- * the store is slow (go on) or gone (say so, leave the mount as it is).
+ * Waiting for a store that does not answer would never end, so the sync is asked for in slices;
+ * after one that did not finish the state tells whether the store is slow (go on) or gone (say so,
+ * leave the mount as it is).
  */
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -71,10 +73,10 @@ static int sync_slices(const char *control, struct pending *p, struct progress *
 {
 	const char *const args[] = {SLICE_MS};
 	struct client_request r = {.command = CONTROL_SYNC,
-				   .args = args,
-				   .nargs = 1,
-				   .progress = show_progress,
-				   .ctx = progress};
+	                           .args = args,
+	                           .nargs = 1,
+	                           .progress = show_progress,
+	                           .ctx = progress};
 	int err, sync_err;
 
 	do {
@@ -110,22 +112,23 @@ static int store_first(const char *mountpoint, const char *control, bool json)
 	if (interrupt_seen()) {
 		err_note(ERR_CANCELED, "nothing is lost, and it stays mounted");
 		return report_error_hint(ERR_CANCELED, "run it again, or use --no-wait",
-					 "%s is not unmounted", mountpoint);
+		                         "%s is not unmounted", mountpoint);
 	}
 	format_size(size, p.bytes);
 	snprintf(what, sizeof(what), "%s is not unmounted: %s are not stored yet and wait in %s",
-		 mountpoint, size, p.state_path);
-	return report_error_hint(err,
-				 "try again when the store answers, or use --no-wait to unmount now "
-				 "and let the next mount store them",
-				 "%s", what);
+	         mountpoint, size, p.state_path);
+	return report_error_hint(
+	    err,
+	    "try again when the store answers, or use --no-wait to unmount now "
+	    "and let the next mount store them",
+	    "%s", what);
 }
 
 /* fusermount3 may unmount what this user mounted; its own words are not ours to show. */
 static int run_fusermount(const char *mountpoint, bool lazy)
 {
 	char *argv[] = {(char[]){"fusermount3"}, lazy ? (char[]){"-uz"} : (char[]){"-u"},
-			(char[]){"--"}, strdup(mountpoint), NULL};
+	                (char[]){"--"}, strdup(mountpoint), NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int status = -1;
@@ -153,8 +156,9 @@ static int unmount(const char *mountpoint, bool lazy)
 	if (errno == EPERM)
 		return err_note(ERR_PERM, "fusermount3 refused");
 	return err_note(errno == EBUSY ? ERR_BUSY : err_from_errno(errno), "%s",
-			errno == EBUSY ? "by a process that cannot be seen, or another mount below it"
-				       : strerror(errno));
+	                errno == EBUSY
+	                    ? "by a process that cannot be seen, or another mount below it"
+	                    : strerror(errno));
 }
 
 static int wait_for_end(int pidfd)
@@ -163,7 +167,8 @@ static int wait_for_end(int pidfd)
 
 	while (poll(&p, 1, -1) < 0)
 		if (errno != EINTR || interrupt_seen())
-			return err_note(ERR_CANCELED, "it is unmounted; its daemon is still ending");
+			return err_note(ERR_CANCELED,
+			                "it is unmounted; its daemon is still ending");
 	return 0;
 }
 
@@ -227,7 +232,7 @@ static int run(const struct options *o)
 		code = unmount_dead(r.path);
 	else
 		code = report_error_hint(err, "see `amberfs status` for what is mounted",
-					 "cannot unmount %s", arg);
+		                         "cannot unmount %s", arg);
 	client_place_done(&place);
 	resolve_path_done(&r);
 	return code;
@@ -237,8 +242,9 @@ const struct command cmd_umount = {
     .name = "umount",
     .args = "MOUNTPOINT",
     .summary = "Store what is pending, then unmount",
-    .details = "Ctrl-C stops the waiting; nothing is lost and the mount stays. Plain umount(8) and\n"
-	       "fusermount3 -u are safe too: what is not stored yet is stored by the next mount.\n",
+    .details =
+        "Ctrl-C stops the waiting; nothing is lost and the mount stays. Plain umount(8) and\n"
+        "fusermount3 -u are safe too: what is not stored yet is stored by the next mount.\n",
     .options = option_defs,
     .min_args = 1,
     .max_args = 1,

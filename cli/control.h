@@ -49,9 +49,9 @@ enum control_command {
 	/* from TIME, to TIME or "" for the present, path; items: changes */
 	CONTROL_DIFF = 9,
 	/*
-	 * at TIME, "dry" or "", paths (none: the whole volume); items: u8 CONTROL_RESTORE_CHANGE and a
-	 * change, at last u8 CONTROL_RESTORE_TOTALS, var added, changed, removed, renamed, bytes, i64 epoch
-	 * that was restored, i64 its time, i64 epoch that undoes it
+	 * at TIME, "dry" or "", paths (none: the whole volume); items: u8 CONTROL_RESTORE_CHANGE
+	 * and a change, at last u8 CONTROL_RESTORE_TOTALS, var added, changed, removed, renamed,
+	 * bytes, i64 epoch that was restored, i64 its time, i64 epoch that undoes it
 	 */
 	CONTROL_RESTORE = 10,
 	/* TIME; one item: i64 epoch, i64 when it ended */

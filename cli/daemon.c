@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child does everything that touches the store or a key: neither libcurl's threads nor locked memory survive a fork(2). The two
- * talk over a socket pair:
+ * The child does everything that touches the store or a key: neither libcurl's threads nor locked
+ * memory survive a fork(2). The two talk over a socket pair:
  *
- *   child to parent: 'S' (give me the secret), 'P' text done total (progress), 'R' (ready), 'E' code note (failed)
- *   parent to child: u32 length and the secret, read into and written from secret memory only
+ *   child to parent: 'S' (give me the secret), 'P' text done total (progress), 'R' (ready), 'E'
+ * code note (failed) parent to child: u32 length and the secret, read into and written from secret
+ * memory only
  *
- * The parent that goes away before 'R' takes the child with it. After 'R' the child has no terminal, no stdio, and stands in /.
+ * The parent that goes away before 'R' takes the child with it. After 'R' the child has no
+ * terminal, no stdio, and stands in /.
  */
 #include "cli/daemon.h"
 
@@ -179,12 +181,12 @@ static int parent_child_died(pid_t pid)
 		;
 	if (WIFSIGNALED(status))
 		return err_note(ERR_IO, "the daemon was ended by signal %d; see daemon.log",
-				WTERMSIG(status));
+		                WTERMSIG(status));
 	return err_note(ERR_IO, "the daemon ended without a word; see daemon.log");
 }
 
 static int parent_listen(int fd, pid_t pid, const struct passphrase_source *source,
-			 struct progress *progress)
+                         struct progress *progress)
 {
 	struct buf b;
 	struct dec d;
@@ -284,9 +286,9 @@ int daemon_foreground(const struct serve_params *p, const struct passphrase_sour
 {
 	struct foreground f = {.source = source};
 	struct serve_host host = {.secret = foreground_secret,
-				  .progress = foreground_progress,
-				  .ready = foreground_ready,
-				  .ctx = &f};
+	                          .progress = foreground_progress,
+	                          .ready = foreground_ready,
+	                          .ctx = &f};
 	bool ready;
 	int err;
 

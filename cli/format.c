@@ -55,10 +55,10 @@ void format_duration(char out[FORMAT_DURATION_BYTES], uint64_t seconds)
 		snprintf(out, FORMAT_DURATION_BYTES, "%u s", (unsigned)seconds);
 	else if (seconds < 3600)
 		snprintf(out, FORMAT_DURATION_BYTES, "%u min %02u s", (unsigned)(seconds / 60),
-			 (unsigned)(seconds % 60));
+		         (unsigned)(seconds % 60));
 	else if (seconds < 1000ull * 3600)
 		snprintf(out, FORMAT_DURATION_BYTES, "%u h %02u min", (unsigned)(seconds / 3600),
-			 (unsigned)(seconds / 60 % 60));
+		         (unsigned)(seconds / 60 % 60));
 	else
 		snprintf(out, FORMAT_DURATION_BYTES, "very long");
 }
@@ -109,10 +109,10 @@ size_t format_utf8_length(const uint8_t *s, size_t len)
 		return 0;
 	if (s[0] < 0x80)
 		return 1;
-	n = s[0] >= 0xf0 && s[0] < 0xf8 ? 4
+	n = s[0] >= 0xf0 && s[0] < 0xf8   ? 4
 	    : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
 	    : s[0] >= 0xc0 && s[0] < 0xe0 ? 2
-					  : 0;
+	                                  : 0;
 	if (n == 0 || n > len)
 		return 0;
 	point = s[0] & (0x7fu >> n);
@@ -223,9 +223,9 @@ int format_parse_ms(const char *text, int64_t *ret_ms)
 	if (parse_number(text, &v, &rest))
 		return err_note(ERR_USAGE, "'%s' is not a number of seconds", text);
 	v *= !strcmp(rest, "m") || !strcmp(rest, "min") ? 60000
-	     : !strcmp(rest, "h")			? 3600000
-	     : !strcmp(rest, "ms")			? 1
-							: 1000;
+	     : !strcmp(rest, "h")                       ? 3600000
+	     : !strcmp(rest, "ms")                      ? 1
+	                                                : 1000;
 	if (*rest && strcmp(rest, "s") != 0 && strcmp(rest, "m") != 0 && strcmp(rest, "min") != 0 &&
 	    strcmp(rest, "h") != 0 && strcmp(rest, "ms") != 0)
 		return err_note(ERR_USAGE, "'%s' is not a number of seconds", text);

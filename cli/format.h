@@ -24,8 +24,9 @@ void format_duration(char out[FORMAT_DURATION_BYTES], uint64_t seconds);
 void format_mode(char out[FORMAT_MODE_BYTES], uint32_t mode);
 
 /**
- * A name on one line and without effect on a terminal: control characters and bytes that are not UTF-8 as "\n", "\t" or
- * three octal digits, a backslash doubled. Heap string the caller frees; NULL when out of memory.
+ * A name on one line and without effect on a terminal: control characters and bytes that are not
+ * UTF-8 as "\n", "\t" or three octal digits, a backslash doubled. Heap string the caller frees;
+ * NULL when out of memory.
  */
 char *format_name(const char *s);
 
@@ -33,8 +34,8 @@ char *format_name(const char *s);
 void format_one_line(char *s);
 
 /**
- * Bytes of the UTF-8 sequence (RFC 3629) at @s, 1 to 4, at most @len; 0 when the first byte begins none. Surrogates,
- * overlong forms and what is above U+10FFFF are none.
+ * Bytes of the UTF-8 sequence (RFC 3629) at @s, 1 to 4, at most @len; 0 when the first byte begins
+ * none. Surrogates, overlong forms and what is above U+10FFFF are none.
  */
 size_t format_utf8_length(const uint8_t *s, size_t len);
 

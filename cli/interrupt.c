@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The handler is one-shot (SA_RESETHAND): should the clean way out hang, the second Ctrl-C has its ordinary effect. Nothing
- * is lost by that either, since no command holds the only copy of anything.
+ * The handler is one-shot (SA_RESETHAND): should the clean way out hang, the second Ctrl-C has its
+ * ordinary effect. Nothing is lost by that either, since no command holds the only copy of
+ * anything.
  */
 #include "cli/interrupt.h"
 

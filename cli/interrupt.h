@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/** From now on SIGINT and SIGTERM set the flag and end system calls with EINTR; a second one kills. */
+/** From now on SIGINT and SIGTERM set the flag and end system calls with EINTR; a second one kills.
+ */
 void interrupt_catch(void);
 
 /** Whether one came. */

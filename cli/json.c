@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text is collected in a buf and printed whole, so a reader never sees half an object. A key sets `comma` to false, for
- * its value follows without one; every value sets it. Depth is the program's own doing, so a wrong one is a CHECK.
+ * The text is collected in a buf and printed whole, so a reader never sees half an object. A key
+ * sets `comma` to false, for its value follows without one; every value sets it. Depth is the
+ * program's own doing, so a wrong one is a CHECK.
  */
 #include "cli/json.h"
 

@@ -2,9 +2,10 @@
 /*
  * A writer for JSON (RFC 8259) that goes out a line at a time.
  *
- * Names of files are bytes, JSON text is Unicode. What is valid UTF-8 (RFC 3629) is written as it is; a byte
- * that is not, 0x80 to 0xff, becomes the escape of the lone surrogate U+DC80 to U+DCFF. So nothing is lost and no two
- * names look alike; Python reads it back with os.fsencode() ("surrogateescape", PEP 383). Control characters are escaped.
+ * Names of files are bytes, JSON text is Unicode. What is valid UTF-8 (RFC 3629) is written as it
+ * is; a byte that is not, 0x80 to 0xff, becomes the escape of the lone surrogate U+DC80 to U+DCFF.
+ * So nothing is lost and no two names look alike; Python reads it back with os.fsencode()
+ * ("surrogateescape", PEP 383). Control characters are escaped.
  *
  * A json is used by one thread. Commas are its business; balance of open and close is checked.
  */

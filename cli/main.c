@@ -2,8 +2,8 @@
 /*
  * amberfs: from argv to a command of the table, and from its outcome to the exit code.
  *
- * mount(8) runs `amberfs STORE MOUNTPOINT -o OPTIONS` for the type fuse.amberfs; a first argument that can only be a store is
- * therefore taken as `mount`.
+ * mount(8) runs `amberfs STORE MOUNTPOINT -o OPTIONS` for the type fuse.amberfs; a first argument
+ * that can only be a store is therefore taken as `mount`.
  */
 #include "cli/commands.h"
 #include "cli/report.h"
@@ -20,7 +20,7 @@
 
 const struct command *const commands[] = {
     &cmd_init, &cmd_mount, &cmd_umount, &cmd_status,  &cmd_sync, &cmd_snapshot, &cmd_log,
-    &cmd_diff, &cmd_ls,	   &cmd_cat,	&cmd_restore, &cmd_help, NULL,
+    &cmd_diff, &cmd_ls,    &cmd_cat,    &cmd_restore, &cmd_help, NULL,
 };
 
 const struct command *commands_find(const char *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sun_path holds 107 bytes and a state folder may lie deeper; so the socket is reached through a descriptor of its folder
+ * sun_path holds 107 bytes and a state folder may lie deeper; so the socket is reached through a
+ * descriptor of its folder
  * (/proc/self/fd/N/name), which is always short.
  */
 #include "cli/message.h"

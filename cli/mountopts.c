@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table for all: where a value goes, or that the option is handed to libfuse, or that it concerns mount(8) only. Options the
- * kernel enforces (nosuid, noexec, ...) must reach it, so they are passed on, not swallowed.
+ * One table for all: where a value goes, or that the option is handed to libfuse, or that it
+ * concerns mount(8) only. Options the kernel enforces (nosuid, noexec, ...) must reach it, so they
+ * are passed on, not swallowed.
  */
 #include "cli/mountopts.h"
 
@@ -12,10 +13,10 @@
 #include <string.h>
 
 enum kind {
-	FLAG,	/* sets a bool */
-	CLEAR,	/* clears it */
-	VALUE,	/* takes a value */
-	PASS,	/* for libfuse */
+	FLAG,   /* sets a bool */
+	CLEAR,  /* clears it */
+	VALUE,  /* takes a value */
+	PASS,   /* for libfuse */
 	IGNORE, /* for mount(8) */
 };
 
@@ -178,8 +179,10 @@ void mountopts_print_help(FILE *out)
 			continue;
 		rest = defs[i].kind == VALUE ? strstr(help, "  ") : NULL;
 		snprintf(left, sizeof(left), "%s%s%.*s", defs[i].name, rest ? "=" : "",
-			 rest ? (int)(rest - help) : 0, help);
+		         rest ? (int)(rest - help) : 0, help);
 		fprintf(out, "  %-32s %s\n", left, rest ? rest + 2 : help);
 	}
-	fprintf(out, "  and what mount(8) and /etc/fstab bring: nosuid, noexec, noauto, nofail, x-...\n");
+	fprintf(
+	    out,
+	    "  and what mount(8) and /etc/fstab bring: nosuid, noexec, noauto, nofail, x-...\n");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The value of `mount -o`: amberfs's own options and those that mount(8) and /etc/fstab bring along. A comma in a value is
- * written "\,".
+ * The value of `mount -o`: amberfs's own options and those that mount(8) and /etc/fstab bring
+ * along. A comma in a value is written "\,".
  */
 #ifndef AMBERFS_CLI_MOUNTOPTS_H
 #define AMBERFS_CLI_MOUNTOPTS_H
@@ -26,7 +26,8 @@ struct mountopts {
 	char *extra; /* for libfuse, "a,b", or NULL */
 };
 
-/** Add the options in @text to @ret, which starts zeroed. ERR_USAGE for an unknown one or a missing value. */
+/** Add the options in @text to @ret, which starts zeroed. ERR_USAGE for an unknown one or a missing
+ * value. */
 int mountopts_parse(const char *text, struct mountopts *ret);
 void mountopts_done(struct mountopts *m);
 

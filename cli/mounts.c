@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proc(5): fields are split by single spaces; a space, tab, newline or backslash in a path is a backslash and three octal digits. */
+/* proc(5): fields are split by single spaces; a space, tab, newline or backslash in a path is a
+ * backslash and three octal digits. */
 #include "cli/mounts.h"
 
 #include "util/err.h"
@@ -55,8 +56,7 @@ static int parse_line(char *line, char **ret_root, char **ret_mountpoint)
 
 static int append(struct mounts *m, const char *root, const char *mountpoint)
 {
-	struct mounts_entry *more =
-	    realloc(m->entries, (m->count + 1) * sizeof(m->entries[0]));
+	struct mounts_entry *more = realloc(m->entries, (m->count + 1) * sizeof(m->entries[0]));
 
 	if (!more)
 		return ERR_NOMEM;

@@ -7,7 +7,8 @@
 
 struct mounts_entry {
 	char *mountpoint;
-	char *root; /* the path inside the volume that is mounted here: "/", or another for a bind mount */
+	char *root; /* the path inside the volume that is mounted here: "/", or another for a bind
+	               mount */
 };
 
 struct mounts {
@@ -19,7 +20,8 @@ struct mounts {
 int mounts_read(struct mounts *ret);
 void mounts_done(struct mounts *m);
 
-/** The mount that @path (absolute, without links) lies in: the deepest, of equals the newest. NULL when it lies in none. */
+/** The mount that @path (absolute, without links) lies in: the deepest, of equals the newest. NULL
+ * when it lies in none. */
 const struct mounts_entry *mounts_of_path(const struct mounts *m, const char *path);
 
 /** Whether @path is @base or below it. Both absolute, without a '/' at the end (but "/" itself). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * getopt_long(3) with tables built from ours: value FIRST + i stands for definition i, also for its letter. getopt's own
- * messages are off, as they are not in our form.
+ * getopt_long(3) with tables built from ours: value FIRST + i stands for definition i, also for its
+ * letter. getopt's own messages are off, as they are not in our form.
  */
 #include "cli/options.h"
 
@@ -77,9 +77,10 @@ static int check_args(const struct command *c, const struct options *o)
 {
 	if (o->nargs < c->min_args)
 		return err_note(ERR_USAGE, "too few arguments; usage: amberfs %s %s", c->name,
-				c->args);
+		                c->args);
 	if (o->nargs > c->max_args)
-		return err_note(ERR_USAGE, "too many arguments, from '%s' on", o->args[c->max_args]);
+		return err_note(ERR_USAGE, "too many arguments, from '%s' on",
+		                o->args[c->max_args]);
 	return 0;
 }
 
@@ -164,7 +165,7 @@ void options_print_help(const struct command *c, FILE *out)
 	int n = count_defs(c);
 
 	fprintf(out, "Usage: amberfs %s%s%s%s\n\n%s.\n", c->name, n ? " [OPTIONS]" : "",
-		*c->args ? " " : "", c->args, c->summary);
+	        *c->args ? " " : "", c->args, c->summary);
 	if (c->details)
 		fprintf(out, "\n%s", c->details);
 	fprintf(out, "\nOptions:\n");
@@ -175,7 +176,7 @@ void options_print_help(const struct command *c, FILE *out)
 		if (d->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", d->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, d->name, d->value ? " " : "",
-			 d->value ? d->value : "");
+		         d->value ? d->value : "");
 		fprintf(out, "  %-32s %s\n", left, d->help);
 	}
 	if (c->more_help)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of a command: its arguments, its options and their words. Parsing and help are made from the same table, so
- * they cannot disagree; the manual pages and the completion are checked against the help.
+ * The table of a command: its arguments, its options and their words. Parsing and help are made
+ * from the same table, so they cannot disagree; the manual pages and the completion are checked
+ * against the help.
  */
 #ifndef AMBERFS_CLI_OPTIONS_H
 #define AMBERFS_CLI_OPTIONS_H
@@ -15,7 +16,7 @@
 
 struct option_def {
 	const char *name;  /* long, without the dashes; NULL ends a table */
-	char letter;	   /* or 0 */
+	char letter;       /* or 0 */
 	const char *value; /* what follows it, in capitals; NULL for a flag */
 	const char *help;
 };
@@ -31,7 +32,7 @@ struct command {
 	int min_args;
 	int max_args;
 	int (*run)(const struct options *o); /* returns the exit code */
-	void (*more_help)(FILE *out);	     /* what the help ends with, or NULL */
+	void (*more_help)(FILE *out);        /* what the help ends with, or NULL */
 };
 
 /* One parsed command line. Everything points into argv. */
@@ -48,8 +49,9 @@ struct options {
 };
 
 /**
- * Parse @argv, whose first element is the command's name and is left out. Options may stand anywhere; "--" ends them. --help
- * and -h are known to every command and leave the arguments unchecked. ERR_USAGE with a note. May reorder @argv.
+ * Parse @argv, whose first element is the command's name and is left out. Options may stand
+ * anywhere; "--" ends them. --help and -h are known to every command and leave the arguments
+ * unchecked. ERR_USAGE with a note. May reorder @argv.
  */
 int options_parse(const struct command *c, int argc, char **argv, struct options *ret);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes go by read(2) straight into secret memory: stdio would leave a copy in its buffer. The terminal is /dev/tty, so a passphrase can be
- * asked also when stdin is a pipe. While echo is off, signals that would end or stop the process are caught, so the terminal never stays silent.
+ * Bytes go by read(2) straight into secret memory: stdio would leave a copy in its buffer. The
+ * terminal is /dev/tty, so a passphrase can be asked also when stdin is a pipe. While echo is off,
+ * signals that would end or stop the process are caught, so the terminal never stays silent.
  */
 #include "cli/passphrase.h"
 
@@ -35,7 +36,8 @@ void passphrase_from_environment(struct passphrase_source *ret)
 		ret->command = command;
 }
 
-/* Read to the end (or, from a terminal, one line). One byte more than allowed is read to notice it. */
+/* Read to the end (or, from a terminal, one line). One byte more than allowed is read to notice it.
+ */
 static int read_secret(int fd, bool line, char *out, size_t *ret_len)
 {
 	size_t len = 0;
@@ -59,7 +61,7 @@ static int check_secret(const struct passphrase_source *s, char *secret, size_t 
 {
 	if (*len > PASSPHRASE_MAX)
 		return err_note(ERR_USAGE, "the %s is longer than %d bytes", s->word,
-				PASSPHRASE_MAX);
+		                PASSPHRASE_MAX);
 	if (*len > 0 && secret[*len - 1] == '\n')
 		(*len)--;
 	if (*len > 0 && secret[*len - 1] == '\r')
@@ -121,7 +123,7 @@ static int from_command(const struct passphrase_source *s, char *out, size_t *re
 	/* too much output ends the command by SIGPIPE; that it is too much is the better message */
 	if (*ret_len <= PASSPHRASE_MAX && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		return err_note(ERR_USAGE, "the %s command failed with status %d", s->word,
-				WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return 0;
 }
 
@@ -136,7 +138,7 @@ static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 /* Ask once; the answer without echo. */
 static int ask(int tty, const char *question, const struct passphrase_source *s, char *out,
-	       size_t *ret_len)
+               size_t *ret_len)
 {
 	struct sigaction sa, before[CAUGHT];
 	struct termios normal, silent;
@@ -171,7 +173,8 @@ static int from_terminal(const struct passphrase_source *s, char *out, size_t *r
 	int err;
 
 	if (tty < 0)
-		return err_note(ERR_USAGE, "there is no terminal to ask for the %s", s->word);
+		return err_note(ERR_USAGE, "no terminal to ask for the %s; name a file with it",
+		                s->word);
 	err = ask(tty, s->twice ? "New" : "The", s, out, ret_len);
 	if (err == 0)
 		err = check_secret(s, out, ret_len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Work that is over within PLAIN_AFTER shows nothing on a log, and a bar is redrawn five times a second: a progress display must not
- * cost more than what it shows.
+ * Work that is over within PLAIN_AFTER shows nothing on a log, and a bar is redrawn five times a
+ * second: a progress display must not cost more than what it shows.
  */
 #include "cli/progress.h"
 
@@ -49,14 +49,13 @@ static void print_json(const char *what, uint64_t done, uint64_t total)
 
 /* "12 MiB of 40 MiB, 3.1 MiB/s, 9 s left" */
 static void describe(const struct progress *p, int64_t now_ns, uint64_t done, uint64_t total,
-		     char *out, size_t size)
+                     char *out, size_t size)
 {
 	char d[FORMAT_SIZE_BYTES], t[FORMAT_SIZE_BYTES], r[FORMAT_SIZE_BYTES],
 	    left[FORMAT_DURATION_BYTES];
 	double seconds = (double)(now_ns - p->start_ns) / (double)NS_PER_S;
-	double rate = done > p->start_done && seconds > 0.5
-			  ? (double)(done - p->start_done) / seconds
-			  : 0;
+	double rate =
+	    done > p->start_done && seconds > 0.5 ? (double)(done - p->start_done) / seconds : 0;
 
 	format_size(d, done);
 	format_size(t, total);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far long work is: a bar with rate and time left on a terminal, a plain line now and then otherwise, JSON lines on
- * stdout when asked. The bar and the plain lines go to stderr, so stdout stays what the command promised. One thread.
+ * How far long work is: a bar with rate and time left on a terminal, a plain line now and then
+ * otherwise, JSON lines on stdout when asked. The bar and the plain lines go to stderr, so stdout
+ * stays what the command promised. One thread.
  */
 #ifndef AMBERFS_CLI_PROGRESS_H
 #define AMBERFS_CLI_PROGRESS_H
@@ -20,7 +21,8 @@ struct progress {
 
 void progress_init(struct progress *p, bool json);
 
-/** Show that @done of @total bytes are through; @total 0 when it is not known. Cheap enough for every call. */
+/** Show that @done of @total bytes are through; @total 0 when it is not known. Cheap enough for
+ * every call. */
 void progress_update(struct progress *p, const char *what, uint64_t done, uint64_t total);
 
 /** Take the bar away. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table says for each private code what the exit code is and what to do. Whatever comes from a store, a server or a name is
- * made one line before it is printed, so a script can take stderr line by line.
+ * One table says for each private code what the exit code is and what to do. Whatever comes from a
+ * store, a server or a name is made one line before it is printed, so a script can take stderr line
+ * by line.
  */
 #include "cli/report.h"
 
@@ -93,7 +94,7 @@ static int print_error(int err, const char *hint, const char *what, va_list ap)
 		snprintf(line, sizeof(line), "amberfs: %s: %s: %s", head, note, hint);
 	else if (*note)
 		snprintf(line, sizeof(line), "amberfs: %s: %s (%s): %s", head, err_text(err), note,
-			 hint);
+		         hint);
 	else
 		snprintf(line, sizeof(line), "amberfs: %s: %s: %s", head, err_text(err), hint);
 	format_one_line(line);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a command says when it fails: one line on stderr, `amberfs: what failed: why: what to do`, and an exit code.
+ * What a command says when it fails: one line on stderr, `amberfs: what failed: why: what to do`,
+ * and an exit code.
  *
- * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong passphrase or key, 4 store not reachable, 5 integrity,
- * 6 another writer, 7 not found, 8 no space. The mapping from private codes is here and nowhere else.
+ * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong passphrase or key, 4 store not reachable, 5
+ * integrity, 6 another writer, 7 not found, 8 no space. The mapping from private codes is here and
+ * nowhere else.
  */
 #ifndef AMBERFS_CLI_REPORT_H
 #define AMBERFS_CLI_REPORT_H
@@ -26,7 +28,8 @@ int report_exit_code(int err);
 /** What a person can do about @err: a clause without a capital and a full stop. Never NULL. */
 const char *report_hint(int err);
 
-/** Print the line for @err with this thread's note, and return the exit code. @what: "cannot mount %s". */
+/** Print the line for @err with this thread's note, and return the exit code. @what: "cannot mount
+ * %s". */
 int report_error(int err, const char *what, ...) __attribute__((format(printf, 2, 3)));
 
 /** The same with a hint for the occasion. */

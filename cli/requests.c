@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table from command to handler. A handler takes its arguments from the call, sends items, and returns a code that becomes the end
- * of the answer, with this thread's note.
+ * A table from command to handler. A handler takes its arguments from the call, sends items, and
+ * returns a code that becomes the end of the answer, with this thread's note.
  *
- * Callbacks of the volume that hold its lock (readdir, the list of snapshots) only copy; what they collected is sent after. What programs wrote may still
- * be in the kernel's cache, so whatever speaks of the present flushes it first.
+ * Callbacks of the volume that hold its lock (readdir, the list of snapshots) only copy; what they
+ * collected is sent after. What programs wrote may still be in the kernel's cache, so whatever
+ * speaks of the present flushes it first.
  */
 #include "cli/requests.h"
 
@@ -56,11 +57,11 @@ static int args_end(const struct call *c)
 static int handle_status(struct call *c)
 {
 	struct answer_status w = {.volume = volume_id(c->r->volume),
-				.store = c->r->store,
-				.mountpoint = c->r->mountpoint,
-				.state_path = volume_state_path(c->r->volume),
-				.read_only = c->r->read_only,
-				.at = c->r->at};
+	                          .store = c->r->store,
+	                          .mountpoint = c->r->mountpoint,
+	                          .state_path = volume_state_path(c->r->volume),
+	                          .read_only = c->r->read_only,
+	                          .at = c->r->at};
 	int err = args_end(c);
 
 	if (err == 0)
@@ -238,7 +239,7 @@ struct ls_batch {
 };
 
 static int collect_entry(void *ctx, const char *name, size_t len, uint64_t cookie,
-			 const struct volume_attr *attr)
+                         const struct volume_attr *attr)
 {
 	struct ls_batch *b = ctx;
 	struct ls_entry *e = &b->entries[b->count];
@@ -357,7 +358,7 @@ static int send_restore_change(void *ctx, const struct volume_change *change)
 }
 
 static int send_totals(struct call *c, const struct volume_restore_totals *t, int64_t epoch,
-		       int64_t time_ns, int64_t undo)
+                       int64_t time_ns, int64_t undo)
 {
 	item_begin(c);
 	enc_u8(&c->out, CONTROL_RESTORE_TOTALS);
@@ -393,7 +394,7 @@ static int handle_restore(struct call *c)
 		err = flush_kernel(c);
 	if (err == 0)
 		err = volume_restore(c->r->volume, epoch, paths, n, dry_run, send_restore_change, c,
-				     &totals, &undo);
+		                     &totals, &undo);
 	if (err == 0)
 		err = send_totals(c, &totals, epoch, time_ns, undo);
 	free(paths);
@@ -442,7 +443,8 @@ void requests_end(int fd, int code)
 	buf_done(&b);
 }
 
-void requests_serve(const struct requests *r, int fd, const volatile bool *stop, const struct buf *message)
+void requests_serve(const struct requests *r, int fd, const volatile bool *stop,
+                    const struct buf *message)
 {
 	struct call c = {.r = r, .fd = fd, .stop = stop};
 	unsigned version, command;
@@ -455,7 +457,7 @@ void requests_serve(const struct requests *r, int fd, const volatile bool *stop,
 	command = dec_u8(&c.args);
 	if (version != CONTROL_VERSION)
 		err = err_note(ERR_VERSION, "the mount speaks protocol %d, the command %u",
-			       CONTROL_VERSION, version);
+		               CONTROL_VERSION, version);
 	else if (command >= sizeof(handlers) / sizeof(handlers[0]) || !handlers[command])
 		err = err_note(ERR_NOTSUP, "request %u", command);
 	else

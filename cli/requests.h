@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's answers to the requests of cli/control.h. Thread safe: each request is served by a thread of its own. */
+/* The daemon's answers to the requests of cli/control.h. Thread safe: each request is served by a
+ * thread of its own. */
 #ifndef AMBERFS_CLI_REQUESTS_H
 #define AMBERFS_CLI_REQUESTS_H
 
@@ -20,10 +21,11 @@ struct requests {
 };
 
 /**
- * Serve one request: its message in, items and one end out on @fd. Gives up when *@stop becomes true. Errors go to the
- * peer; there is nobody else to tell.
+ * Serve one request: its message in, items and one end out on @fd. Gives up when *@stop becomes
+ * true. Errors go to the peer; there is nobody else to tell.
  */
-void requests_serve(const struct requests *r, int fd, const volatile bool *stop, const struct buf *message);
+void requests_serve(const struct requests *r, int fd, const volatile bool *stop,
+                    const struct buf *message);
 
 /** Send an end with @code and this thread's note. */
 void requests_end(int fd, int code);

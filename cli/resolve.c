@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Part by part from the left, as the kernel walks. Up to the first part that is missing, what was walked is real (links replaced), so ".." is simply the
- * part before; beyond it there are no links that could matter.
+ * Part by part from the left, as the kernel walks. Up to the first part that is missing, what was
+ * walked is real (links replaced), so ".." is simply the part before; beyond it there are no links
+ * that could matter.
  */
 #include "cli/resolve.h"
 

@@ -6,13 +6,14 @@
 #include <stdbool.h>
 
 struct resolve_path {
-	char *path;	/* absolute, without links (but perhaps the last part), "." and ".." */
+	char *path;     /* absolute, without links (but perhaps the last part), "." and ".." */
 	char *existing; /* its longest part that exists */
 };
 
 /**
- * Resolve @path against the current folder. @follow: also a link that is the last part. The caller ends *ret with
- * resolve_path_done(). ERR_NOENT (the current folder is gone), ERR_ACCES, ERR_NAMETOOLONG.
+ * Resolve @path against the current folder. @follow: also a link that is the last part. The caller
+ * ends *ret with resolve_path_done(). ERR_NOENT (the current folder is gone), ERR_ACCES,
+ * ERR_NAMETOOLONG.
  */
 int resolve_path(const char *path, bool follow, struct resolve_path *ret);
 void resolve_path_done(struct resolve_path *r);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order matters: the store's keyring is fetched before the secret is asked for, so that a wrong address costs nobody a passphrase; the control server
- * is listening before the mount appears, since whoever sees the mount may ask it; and at the end the server stops before the
- * volume closes, since it uses it.
+ * Order matters: the store's keyring is fetched before the secret is asked for, so that a wrong
+ * address costs nobody a passphrase; the control server is listening before the mount appears,
+ * since whoever sees the mount may ask it; and at the end the server stops before the volume
+ * closes, since it uses it.
  *
- * After unmounting nothing waits for the store: what is not stored yet is in the state folder, and the next mount stores it.
+ * After unmounting nothing waits for the store: what is not stored yet is in the state folder, and
+ * the next mount stores it.
  */
 #include "cli/serve.h"
 
@@ -96,7 +98,8 @@ static void open_log(const char *folder)
 	free(path);
 }
 
-/* Opening may take long and tell much; where the state folder is there already, it is told to the log in it. */
+/* Opening may take long and tell much; where the state folder is there already, it is told to the
+ * log in it. */
 static void open_log_early(struct session *s)
 {
 	char id[2 * VOLUME_ID_BYTES + 1];
@@ -163,11 +166,11 @@ static int mount_volume(struct session *s)
 	if (err)
 		return err;
 	s->requests = (struct requests){.volume = s->volume,
-					.fs = s->fs,
-					.store = s->p->store,
-					.mountpoint = s->p->mountpoint,
-					.read_only = f.read_only,
-					.at = f.at};
+	                                .fs = s->fs,
+	                                .store = s->p->store,
+	                                .mountpoint = s->p->mountpoint,
+	                                .read_only = f.read_only,
+	                                .at = f.at};
 	return server_start(s->server, &s->requests);
 }
 

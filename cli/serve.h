@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a mounted volume, from the store's address to the last unmount, in one call of one process. How it speaks to the person
- * who mounts (in the foreground directly, in the background through a pipe) is the host's business.
+ * The life of a mounted volume, from the store's address to the last unmount, in one call of one
+ * process. How it speaks to the person who mounts (in the foreground directly, in the background
+ * through a pipe) is the host's business.
  */
 #ifndef AMBERFS_CLI_SERVE_H
 #define AMBERFS_CLI_SERVE_H
@@ -12,9 +13,9 @@
 #include <stdbool.h>
 
 struct serve_params {
-	const char *store;	/* as store_display() gives it */
+	const char *store;      /* as store_display() gives it */
 	const char *mountpoint; /* absolute, without links */
-	const char *state_dir;	/* absolute */
+	const char *state_dir;  /* absolute */
 	struct store_options store_options;
 	bool read_only;
 	const char *at; /* TIME or NULL */
@@ -28,7 +29,8 @@ struct serve_params {
 };
 
 struct serve_host {
-	/** The passphrase or recovery code, in secret memory which the caller frees. Asked for once the store has shown a keyring. */
+	/** The passphrase or recovery code, in secret memory which the caller frees. Asked for once
+	 * the store has shown a keyring. */
 	int (*secret)(void *ctx, char **ret, size_t *ret_len);
 	void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
 	/** The mount answers. Called once, from a thread of its own. */
@@ -37,8 +39,9 @@ struct serve_host {
 };
 
 /**
- * Serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. Returns 0, or a code with a note; *ret_ready tells whether it
- * failed before or after the mount answered. secret_setup() must have been called.
+ * Serve until unmounted or told to end by SIGTERM, SIGINT or SIGHUP. Returns 0, or a code with a
+ * note; *ret_ready tells whether it failed before or after the mount answered. secret_setup() must
+ * have been called.
  */
 int serve(const struct serve_params *p, const struct serve_host *host, bool *ret_ready);
 

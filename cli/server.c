@@ -2,9 +2,10 @@
 /*
  * One thread accepts and watches, up to CONNECTIONS threads serve one request each.
  *
- * The accepting thread owns the table: it alone fills a slot, joins its thread and closes its descriptor. A serving thread
- * owns nothing but the request; it says that it is done by `done` and a wake-up, and learns that its peer went away, or that the daemon ends, by
- * `stop`. So there is no lock, and a descriptor is never closed under a thread that uses it.
+ * The accepting thread owns the table: it alone fills a slot, joins its thread and closes its
+ * descriptor. A serving thread owns nothing but the request; it says that it is done by `done` and
+ * a wake-up, and learns that its peer went away, or that the daemon ends, by `stop`. So there is no
+ * lock, and a descriptor is never closed under a thread that uses it.
  */
 #include "cli/server.h"
 
@@ -161,8 +162,8 @@ static void watch(struct server *s, bool *ret_accept)
 	for (size_t i = 0; i < CONNECTIONS; i++) {
 		const struct connection *c = &s->connections[i];
 
-		p[2 + i] = (struct pollfd){.fd = c->used && !c->gone ? c->fd : -1,
-					   .events = POLLRDHUP};
+		p[2 + i] =
+		    (struct pollfd){.fd = c->used && !c->gone ? c->fd : -1, .events = POLLRDHUP};
 	}
 	*ret_accept = false;
 	if (poll(p, 2 + CONNECTIONS, -1) < 0)
@@ -197,8 +198,7 @@ static int remove_stale(void *ctx, const char *name)
 	char *path = NULL;
 	int fd = -1;
 
-	if (strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
-	    asprintf(&path, "%s/%s", dir, name) < 0)
+	if (strncmp(name, PREFIX, strlen(PREFIX)) != 0 || asprintf(&path, "%s/%s", dir, name) < 0)
 		return 0;
 	if (message_socket(path, 0, &fd))
 		unlink(path);

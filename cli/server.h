@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's control socket: who may connect, how many at once, and the threads that serve them. */
+/* The daemon's control socket: who may connect, how many at once, and the threads that serve them.
+ */
 #ifndef AMBERFS_CLI_SERVER_H
 #define AMBERFS_CLI_SERVER_H
 
@@ -8,8 +9,8 @@
 struct server;
 
 /**
- * Listen on a new socket in folder @dir (made when missing), serve nothing yet. Sockets that daemons left behind there are removed. The
- * caller ends *ret with server_free().
+ * Listen on a new socket in folder @dir (made when missing), serve nothing yet. Sockets that
+ * daemons left behind there are removed. The caller ends *ret with server_free().
  */
 int server_new(const char *dir, struct server **ret);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How changes and entries look, for people and as JSON lines; shared by log, diff, ls and restore. */
+/* How changes and entries look, for people and as JSON lines; shared by log, diff, ls and restore.
+ */
 #ifndef AMBERFS_CLI_SHOW_H
 #define AMBERFS_CLI_SHOW_H
 
@@ -9,7 +10,8 @@
 #include <stdbool.h>
 
 /**
- * Print one change. Letters: A added, M changed, m only its attributes changed, D removed, R renamed. @timed adds when and in which epoch.
+ * Print one change. Letters: A added, M changed, m only its attributes changed, D removed, R
+ * renamed. @timed adds when and in which epoch.
  */
 void show_change(const struct volume_change *c, bool json, bool timed);
 
@@ -20,7 +22,8 @@ void show_entry(const char *name, const struct volume_attr *a, const char *targe
 const char *show_type(uint32_t mode);
 
 /**
- * Find the place of @path (NULL: the current folder), printing what is wrong. Returns 0 or the exit code.
+ * Find the place of @path (NULL: the current folder), printing what is wrong. Returns 0 or the exit
+ * code.
  */
 int show_locate(const char *path, struct client_place *ret);
 

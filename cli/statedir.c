@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An XDG_STATE_HOME that is not absolute is to be ignored (XDG Base Directory Specification 0.8). The home comes from $HOME, and where
- * that is not set, as for a mount at boot, from the password file.
+ * An XDG_STATE_HOME that is not absolute is to be ignored (XDG Base Directory Specification 0.8).
+ * The home comes from $HOME, and where that is not set, as for a mount at boot, from the password
+ * file.
  */
 #include "cli/statedir.h"
 

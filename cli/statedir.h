@@ -4,8 +4,9 @@
 #define AMBERFS_CLI_STATEDIR_H
 
 /**
- * The folder: @option when given, else $AMBERFS_STATE_DIR, else $XDG_STATE_HOME/amberfs, else ~/.local/state/amberfs;
- * absolute, not made yet. Heap string the caller frees. ERR_USAGE when nothing tells.
+ * The folder: @option when given, else $AMBERFS_STATE_DIR, else $XDG_STATE_HOME/amberfs, else
+ * ~/.local/state/amberfs; absolute, not made yet. Heap string the caller frees. ERR_USAGE when
+ * nothing tells.
  */
 int statedir_path(const char *option, char **ret);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread sleeps on an eventfd, which a signal handler may write to, and each time does all there is.
+ * The thread sleeps on an eventfd, which a signal handler may write to, and each time does all
+ * there is.
  *
- * Stopping is done between two seeks and never during one: a seek waits for write requests, which somebody must
- * still be there to serve. After the flag is set, a request thread sees it only when its next request is done, so the thread then asks for
- * the file system's totals (a request that the kernel never answers itself).
+ * Stopping is done between two seeks and never during one: a seek waits for write requests, which
+ * somebody must still be there to serve. After the flag is set, a request thread sees it only when
+ * its next request is done, so the thread then asks for the file system's totals (a request that
+ * the kernel never answers itself).
  */
 #include "fs/fs_impl.h"
 
@@ -95,14 +97,15 @@ static void end_session(struct fs *fs)
 	struct statvfs st;
 
 	fuse_session_exit(fs->session);
-	/* whether it succeeds does not matter: it passed through a request thread, or there is no mount */
+	/* whether it succeeds does not matter: it passed through a request thread, or there is no
+	 * mount */
 	if (statvfs(fs->mountpoint, &st) != 0)
 		return;
 }
 
 /*
- * The kernel reads ahead 128 KiB unless told otherwise, and only root can tell it; requests can carry 1 MiB. Without it reading is only
- * slower.
+ * The kernel reads ahead 128 KiB unless told otherwise, and only root can tell it; requests can
+ * carry 1 MiB. Without it reading is only slower.
  */
 static void raise_read_ahead(const struct fs *fs)
 {
@@ -113,7 +116,7 @@ static void raise_read_ahead(const struct fs *fs)
 	if (geteuid() != 0 || stat(fs->mountpoint, &st) != 0)
 		return;
 	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(st.st_dev),
-		 minor(st.st_dev));
+	         minor(st.st_dev));
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -163,7 +166,8 @@ void aside_join(struct aside *a)
 	wake(a);
 	pthread_join(a->thread, NULL);
 	a->has_thread = false;
-	/* the mount is gone, and the programs that asked have their error; only libfuse's memory is left to free */
+	/* the mount is gone, and the programs that asked have their error; only libfuse's memory is
+	 * left to free */
 	while ((item = next_seek(a))) {
 		fuse_reply_err(item->seek.req, ENODEV);
 		free(item);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread beside those that serve requests, for what a request thread may not do: wait until the kernel has written out a file's cached pages (they
- * come as requests, and every request thread could be waiting), and stop the others.
+ * One thread beside those that serve requests, for what a request thread may not do: wait until the
+ * kernel has written out a file's cached pages (they come as requests, and every request thread
+ * could be waiting), and stop the others.
  */
 #ifndef AMBERFS_FS_ASIDE_H
 #define AMBERFS_FS_ASIDE_H
@@ -30,10 +31,12 @@ void aside_free(struct aside *a);
 /** Start the thread. */
 int aside_start(struct aside *a);
 
-/** End the thread, when the session is over; what is still queued gets an error. Does nothing when there is none. */
+/** End the thread, when the session is over; what is still queued gets an error. Does nothing when
+ * there is none. */
 void aside_join(struct aside *a);
 
-/** Have fs_data_seek() called by the thread. ERR_NOMEM. The queue holds one entry a waiting program. */
+/** Have fs_data_seek() called by the thread. ERR_NOMEM. The queue holds one entry a waiting
+ * program. */
 int aside_seek(struct aside *a, const struct aside_seek *seek);
 
 /** Have the session ended by the thread, now or when it starts. Async-signal-safe. */

@@ -2,14 +2,17 @@
 /*
  * The life of a mount.
  *
- * fs_mount() makes the session and mounts; fs_run() serves until the mount is gone or fs_stop() was called; fs_free() unmounts and lets go of what
- * the kernel still knew. Requests run in libfuse's threads, one more thread stands beside them (aside.h), and a restore calls in from a
- * thread of its owner.
+ * fs_mount() makes the session and mounts; fs_run() serves until the mount is gone or fs_stop() was
+ * called; fs_free() unmounts and lets go of what the kernel still knew. Requests run in libfuse's
+ * threads, one more thread stands beside them (aside.h), and a restore calls in from a thread of
+ * its owner.
  *
- * What a restore changed, the kernel must forget: names (also the knowledge that there is none), attributes, cached pages. Of a
- * regular file it trusts its own size and times more than the volume's, as long as it has the inode; a file that is not
- * open loses the inode with its name, and for one that is, a new generation makes the next lookup find a new inode. Its old
- * descriptors then give EIO, not a mixture of two versions. A file that the restore took away and the kernel does not know is reclaimed at once.
+ * What a restore changed, the kernel must forget: names (also the knowledge that there is none),
+ * attributes, cached pages. Of a regular file it trusts its own size and times more than the
+ * volume's, as long as it has the inode; a file that is not open loses the inode with its name, and
+ * for one that is, a new generation makes the next lookup find a new inode. Its old descriptors
+ * then give EIO, not a mixture of two versions. A file that the restore took away and the kernel
+ * does not know is reclaimed at once.
  */
 #include "fs/reply.h"
 
@@ -118,13 +121,13 @@ static void on_restore(void *ctx, uint64_t ino, const char *name, size_t name_le
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	const unsigned on = FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL |
-			    FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
-			    FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA;
+	                    FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
+	                    FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA;
 	/* O_TRUNC comes as SETATTR; setuid bits as wire.h says; locks stay in the kernel */
 	const unsigned off = FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS_AUTO |
-			     FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ |
-			     FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
-			     FUSE_CAP_FLOCK_LOCKS;
+	                     FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ |
+	                     FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
+	                     FUSE_CAP_FLOCK_LOCKS;
 	struct fs *fs = userdata;
 
 	conn->want |= conn->capable & on;
@@ -158,9 +161,9 @@ static char *options_of(const struct fs *fs, const struct fs_params *params)
 	char *text = NULL;
 
 	if (asprintf(&text, "fsname=amberfs#%.8s,subtype=amberfs,default_permissions%s%s%s%s",
-		     volume_id(fs->volume), params->allow_other ? ",allow_other" : "",
-		     fs->read_only ? ",ro" : "", params->extra_options ? "," : "",
-		     params->extra_options ? params->extra_options : "") < 0)
+	             volume_id(fs->volume), params->allow_other ? ",allow_other" : "",
+	             fs->read_only ? ",ro" : "", params->extra_options ? "," : "",
+	             params->extra_options ? params->extra_options : "") < 0)
 		return NULL;
 	return text;
 }
@@ -246,14 +249,16 @@ int fs_run(struct fs *fs)
 
 	if (!config)
 		return ERR_NOMEM;
-	/* a descriptor for each thread, where this user may open the device (a mount by fusermount3 works without) */
+	/* a descriptor for each thread, where this user may open the device (a mount by fusermount3
+	 * works without) */
 	fuse_loop_cfg_set_clone_fd(config, access("/dev/fuse", R_OK | W_OK) == 0);
 	fuse_loop_cfg_set_max_threads(config, fs->threads);
 	fuse_loop_cfg_set_idle_threads(config, fs->threads);
 	r = aside_start(fs->aside);
 	if (r == 0) {
 		r = fuse_session_loop_mt(fs->session, config);
-		/* ended by a signal number, or by the end of the mount: both are how it should end */
+		/* ended by a signal number, or by the end of the mount: both are how it should end
+		 */
 		r = r < 0 ? err_note(err_from_errno(-r), "serving: %s", strerror(-r)) : 0;
 		aside_join(fs->aside);
 	}

@@ -2,9 +2,10 @@
 /*
  * Attributes, and the file system's totals.
  *
- * With the writeback cache the kernel owns size, mtime and ctime of files: it sends the times with SETATTR, ctime too, and
- * what it is told about them it does not believe. Setuid and setgid are dropped here when it says so (chown, and
- * truncation by someone without privilege); on kernels that do not, they come as an ordinary change of the mode.
+ * With the writeback cache the kernel owns size, mtime and ctime of files: it sends the times with
+ * SETATTR, ctime too, and what it is told about them it does not believe. Setuid and setgid are
+ * dropped here when it says so (chown, and truncation by someone without privilege); on kernels
+ * that do not, they come as an ordinary change of the mode.
  */
 #include "fs/reply.h"
 
@@ -23,7 +24,8 @@ static int64_t ns_of(const struct timespec *ts)
 	const int64_t top = INT64_MAX / 1000000000;
 	int64_t s = ts->tv_sec;
 
-	/* 64 bits of nanoseconds reach from 1677 to 2262; times outside stop at the ends, as utimensat(2) allows */
+	/* 64 bits of nanoseconds reach from 1677 to 2262; times outside stop at the ends, as
+	 * utimensat(2) allows */
 	if (s >= top)
 		return top * 1000000000;
 	if (s <= -top)
@@ -72,12 +74,12 @@ static unsigned change_of(struct fs *fs, const struct stat *st, int to_set, stru
 	if (to_set & FUSE_SET_ATTR_ATIME) {
 		mask |= VOLUME_SET_ATIME;
 		ret->atime_ns = to_set & FUSE_SET_ATTR_ATIME_NOW ? volume_now_ns(fs->volume)
-								 : ns_of(&st->st_atim);
+		                                                 : ns_of(&st->st_atim);
 	}
 	if (to_set & FUSE_SET_ATTR_MTIME) {
 		mask |= VOLUME_SET_MTIME;
 		ret->mtime_ns = to_set & FUSE_SET_ATTR_MTIME_NOW ? volume_now_ns(fs->volume)
-								 : ns_of(&st->st_mtim);
+		                                                 : ns_of(&st->st_mtim);
 	}
 	if (to_set & FUSE_SET_ATTR_CTIME) {
 		mask |= VOLUME_SET_CTIME;
@@ -89,7 +91,7 @@ static unsigned change_of(struct fs *fs, const struct stat *st, int to_set, stru
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
-		       struct fuse_file_info *fi)
+                       struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct volume_attr attr, after;
@@ -113,7 +115,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 		reply_code(req, r);
 }
 
-/* The store has no size of its own: a petabyte, less what is used, keeps df and programs that ask first content. */
+/* The store has no size of its own: a petabyte, less what is used, keeps df and programs that ask
+ * first content. */
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = {

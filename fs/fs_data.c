@@ -2,13 +2,16 @@
 /*
  * The content of files.
  *
- * open is answered with ENOSYS only on a read-only mount. There the kernel refuses writing by itself, and after the first
- * answer it opens files without asking. On a writable mount it must ask: a file of the past may be opened for reading only, and without an answer at open, the
+ * open is answered with ENOSYS only on a read-only mount. There the kernel refuses writing by
+ * itself, and after the first answer it opens files without asking. On a writable mount it must
+ * ask: a file of the past may be opened for reading only, and without an answer at open, the
  * kernel's cache would take the data and lose it later.
  *
- * The kernel holds written data back. Three requests depend on how far it got: fallocate is serialised with writes of the same file, since it raises
- * the size from what it reads; copy_file_range comes after the kernel wrote both ranges; and lseek for data or a hole does not, so the kernel is told
- * to write first. That one waits for write requests, hence runs beside the threads that serve them (aside.h).
+ * The kernel holds written data back. Three requests depend on how far it got: fallocate is
+ * serialised with writes of the same file, since it raises the size from what it reads;
+ * copy_file_range comes after the kernel wrote both ranges; and lseek for data or a hole does not,
+ * so the kernel is told to write first. That one waits for write requests, hence runs beside the
+ * threads that serve them (aside.h).
  */
 #include "fs/reply.h"
 
@@ -78,7 +81,7 @@ static void *read_buffer(struct fs *fs)
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi)
+                    struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	void *data = read_buffer(fs);
@@ -102,7 +105,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
-		     struct fuse_file_info *fi)
+                     struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node node;
@@ -179,7 +182,7 @@ static int allocate(struct fs *fs, uint64_t ino, int mode, uint64_t off, uint64_
 }
 
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
-			 struct fuse_file_info *fi)
+                         struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node node;
@@ -199,8 +202,8 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 }
 
 static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
-			       struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
-			       struct fuse_file_info *fi_out, size_t len, int flags)
+                               struct fuse_file_info *fi_in, fuse_ino_t ino_out, off_t off_out,
+                               struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node from, to;
@@ -223,7 +226,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	if (r == 0) {
 		pthread_rwlock_rdlock(size_lock(fs, to.ino));
 		r = volume_copy(fs->volume, from.ino, (uint64_t)off_in, to.ino, (uint64_t)off_out,
-				len, &n);
+		                len, &n);
 		pthread_rwlock_unlock(size_lock(fs, to.ino));
 	}
 	if (r == 0)
@@ -233,7 +236,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		     struct fuse_file_info *fi)
+                     struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct aside_seek seek = {.req = req, .node = ino, .off = (uint64_t)off};

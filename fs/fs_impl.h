@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of fs/ share: the mount, and how a node id becomes an inode at a time. Private to fs/. */
+/* What the files of fs/ share: the mount, and how a node id becomes an inode at a time. Private to
+ * fs/. */
 #ifndef AMBERFS_FS_IMPL_H
 #define AMBERFS_FS_IMPL_H
 
@@ -37,8 +38,8 @@ struct fs {
 	pthread_key_t buffer_key; /* one read buffer a thread */
 	bool has_buffer_key;
 	/*
-	 * Striped by inode: shared by writes, exclusive for raising a file's size from what it was. Outside the ranks of util/lock.h: taken
-	 * before all of them, one at a time.
+	 * Striped by inode: shared by writes, exclusive for raising a file's size from what it was.
+	 * Outside the ranks of util/lock.h: taken before all of them, one at a time.
 	 */
 	pthread_rwlock_t size_locks[FS_SIZE_LOCKS];
 	_Atomic uint64_t plain[FS_PLAIN_FILES]; /* fs_xattr.c: files known to have no capability */

@@ -2,8 +2,9 @@
 /*
  * The mountpoint: may it be used, and what is the rest of a daemon that died there.
  *
- * Such a rest answers every access with ENOTCONN, also the one that mounting would begin with, so it goes first: root detaches it, an ordinary
- * user has fusermount3 do it, which may because the mount is the user's.
+ * Such a rest answers every access with ENOTCONN, also the one that mounting would begin with, so
+ * it goes first: root detaches it, an ordinary user has fusermount3 do it, which may because the
+ * mount is the user's.
  */
 #include "fs/fs.h"
 #include "util/err.h"
@@ -48,7 +49,7 @@ static int detach_dead(const char *path)
 			return err_note(ERR_BUSY, "%s: a dead mount", path);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_note(ERR_BUSY, "%s: a dead mount that fusermount3 -uz cannot remove",
-				path);
+		                path);
 	return 0;
 }
 

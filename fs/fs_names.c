@@ -2,9 +2,10 @@
 /*
  * Names: looking them up, making, linking, renaming and removing them.
  *
- * The kernel checks permissions, sticky folders, loops and busy mounts before it asks. What it leaves to the file system: the
- * umask (it does not apply where the folder has a default ACL), the group of a new entry in a setgid folder, and
- * the reserved name `.snapshots` in the root, which is always there and cannot be changed.
+ * The kernel checks permissions, sticky folders, loops and busy mounts before it asks. What it
+ * leaves to the file system: the umask (it does not apply where the folder has a default ACL), the
+ * group of a new entry in a setgid folder, and the reserved name `.snapshots` in the root, which is
+ * always there and cannot be changed.
  */
 #include "fs/reply.h"
 
@@ -167,7 +168,7 @@ static int begin_make(struct fs *fs, fuse_ino_t parent, const char *name, struct
 
 /* Owner, group and permissions of something new in folder @dir. */
 static int new_rights(fuse_req_t req, const struct fs_node *dir, mode_t mode,
-		      struct volume_new *what)
+                      struct volume_new *what)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 	struct fs *fs = fs_of(req);
@@ -197,7 +198,7 @@ static int new_rights(fuse_req_t req, const struct fs_node *dir, mode_t mode,
 }
 
 static int make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		struct volume_new *what, struct fs_node *ret_dir, struct volume_attr *ret)
+                struct volume_new *what, struct fs_node *ret_dir, struct volume_attr *ret)
 {
 	struct fs *fs = fs_of(req);
 	int r = begin_make(fs, parent, name, ret_dir);
@@ -210,7 +211,7 @@ static int make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
 }
 
 static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-			   struct volume_new *what)
+                           struct volume_new *what)
 {
 	struct volume_attr attr;
 	struct fs_node dir;
@@ -247,7 +248,7 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, co
 }
 
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-		      struct fuse_file_info *fi)
+                      struct fuse_file_info *fi)
 {
 	struct volume_new what = {0};
 	struct volume_attr attr;
@@ -256,8 +257,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 
 	r = make(req, parent, name, S_IFREG | (mode & ~(mode_t)S_IFMT), &what, &dir, &attr);
 	/*
-	 * The kernel asks for this only when it saw that there is no such name. If there is one now, ESTALE has it look
-	 * again, and then open what it finds, with all its checks.
+	 * The kernel asks for this only when it saw that there is no such name. If there is one
+	 * now, ESTALE has it look again, and then open what it finds, with all its checks.
 	 */
 	if (r == ERR_EXIST && !(fi->flags & O_EXCL))
 		r = ERR_STALE;
@@ -294,7 +295,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const cha
 /* ---- removing ---- */
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
-			int (*fn)(struct volume *, uint64_t, const char *, size_t))
+                        int (*fn)(struct volume *, uint64_t, const char *, size_t))
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node dir;
@@ -320,7 +321,7 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-		      const char *new_name, unsigned flags)
+                      const char *new_name, unsigned flags)
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node from, to;
@@ -344,7 +345,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 		r = check_name(new_name);
 	if (r == 0)
 		r = volume_rename(fs->volume, from.ino, name, strlen(name), to.ino, new_name,
-				  strlen(new_name), how);
+		                  strlen(new_name), how);
 	reply_code(req, r);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listing folders. No state is kept between two requests: the position in a folder is the volume's cookie, and opendir is answered with
- * ENOSYS, after which the kernel opens folders by itself and keeps their lists until they change.
+ * Listing folders. No state is kept between two requests: the position in a folder is the volume's
+ * cookie, and opendir is answered with ENOSYS, after which the kernel opens folders by itself and
+ * keeps their lists until they change.
  *
- * Every list carries attributes (readdirplus), so that a stat(2) of each entry costs nothing more. Each entry with a node is a lookup that the
- * kernel has to forget. The walk runs under the volume's lock and only copies what fits into the answer; nodes are counted, and the
- * answer written, after it.
+ * Every list carries attributes (readdirplus), so that a stat(2) of each entry costs nothing more.
+ * Each entry with a node is a lookup that the kernel has to forget. The walk runs under the
+ * volume's lock and only copies what fits into the answer; nodes are counted, and the answer
+ * written, after it.
  */
 #include "fs/reply.h"
 #include "util/buf.h"
@@ -22,7 +24,7 @@ struct item {
 	struct volume_attr attr;
 	uint64_t cookie;
 	size_t name_at; /* in names */
-	bool known;	/* the kernel is told of the node, not only of its type and number */
+	bool known;     /* the kernel is told of the node, not only of its type and number */
 };
 
 struct listing {
@@ -43,12 +45,12 @@ struct listing {
 static size_t entry_size(const struct listing *l, const char *name)
 {
 	return l->plus ? fuse_add_direntry_plus(l->req, NULL, 0, name, NULL, 0)
-		       : fuse_add_direntry(l->req, NULL, 0, name, NULL, 0);
+	               : fuse_add_direntry(l->req, NULL, 0, name, NULL, 0);
 }
 
 /* Returns whether it fitted. */
 static bool add(struct listing *l, const char *name, size_t len, uint64_t cookie,
-		const struct volume_attr *attr, bool known)
+                const struct volume_attr *attr, bool known)
 {
 	struct item item = {.attr = *attr, .cookie = cookie, .known = known};
 	size_t need;
@@ -71,7 +73,7 @@ static bool add(struct listing *l, const char *name, size_t len, uint64_t cookie
 
 /* Under the volume's lock. */
 static int add_entry(void *ctx, const char *name, size_t len, uint64_t cookie,
-		     const struct volume_attr *attr)
+                     const struct volume_attr *attr)
 {
 	struct listing *l = ctx;
 
@@ -170,10 +172,10 @@ static int encode(const struct listing *l, char *out)
 		}
 		if (l->plus)
 			done += fuse_add_direntry_plus(l->req, out + done, l->len - done, name, &e,
-						       (off_t)item->cookie);
+			                               (off_t)item->cookie);
 		else
 			done += fuse_add_direntry(l->req, out + done, l->len - done, name, &e.attr,
-						  (off_t)item->cookie);
+			                          (off_t)item->cookie);
 	}
 	return 0;
 }
@@ -203,14 +205,14 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		       struct fuse_file_info *fi)
+                       struct fuse_file_info *fi)
 {
 	(void)fi;
 	list(req, ino, size, off, false);
 }
 
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-			   struct fuse_file_info *fi)
+                           struct fuse_file_info *fi)
 {
 	(void)fi;
 	list(req, ino, size, off, true);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extended attributes. ACLs are ordinary ones here: the kernel reads and enforces them, the volume keeps the mode in step.
+ * Extended attributes. ACLs are ordinary ones here: the kernel reads and enforces them, the volume
+ * keeps the mode in step.
  *
- * A write drops security.capability (a program that was changed is not the program that was trusted). The kernel leaves that to the file system, so
- * every write would have to look; a small table remembers files that have none. A place of it holds the number of one
- * such file, and is cleared around every change that might give the file one.
+ * A write drops security.capability (a program that was changed is not the program that was
+ * trusted). The kernel leaves that to the file system, so every write would have to look; a small
+ * table remembers files that have none. A place of it holds the number of one such file, and is
+ * cleared around every change that might give the file one.
  */
 #include "fs/reply.h"
 
@@ -131,7 +133,8 @@ static bool in_group(fuse_req_t req, gid_t gid)
 	return false;
 }
 
-/* An ACL set by someone outside the file's group drops setgid, as chmod(2) would. libfuse does not pass on the kernel's word for it. */
+/* An ACL set by someone outside the file's group drops setgid, as chmod(2) would. libfuse does not
+ * pass on the kernel's word for it. */
 static int drop_setgid(fuse_req_t req, const struct fs_node *node)
 {
 	struct fs *fs = fs_of(req);
@@ -158,7 +161,7 @@ static int begin_change(struct fs *fs, fuse_ino_t ino, const char *name, struct 
 }
 
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
-			size_t size, int flags)
+                        size_t size, int flags)
 {
 	struct fs *fs = fs_of(req);
 	struct fs_node node;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One hash table with open addressing and linear probing, under one lock that is held for a few instructions.
+ * One hash table with open addressing and linear probing, under one lock that is held for a few
+ * instructions.
  *
- * Invariants: (1) an entry's count is above zero; (2) there is no gap between an entry's home place and its place
- * (removal closes gaps by moving later entries back); (3) at most 3/4 of the places are used. The table
- * halves when it is used to less than 1/8, so it shrinks with the kernel's memory. Node 0 marks a free place: FUSE
- * never has one.
+ * Invariants: (1) an entry's count is above zero; (2) there is no gap between an entry's home place
+ * and its place (removal closes gaps by moving later entries back); (3) at most 3/4 of the places
+ * are used. The table halves when it is used to less than 1/8, so it shrinks with the kernel's
+ * memory. Node 0 marks a free place: FUSE never has one.
  */
 #include "fs/inode.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An entry or attributes that reach the kernel stay valid for a day: the live tree changes only through the kernel or by a restore,
- * which tells it, and the past never changes. `.snapshots` is the exception: what its names mean moves with the clock, and
- * its list with every snapshot, so neither is kept.
+ * An entry or attributes that reach the kernel stay valid for a day: the live tree changes only
+ * through the kernel or by a restore, which tells it, and the past never changes. `.snapshots` is
+ * the exception: what its names mean moves with the clock, and its list with every snapshot, so
+ * neither is kept.
  */
 #include "fs/reply.h"
 
@@ -75,7 +76,7 @@ void reply_attr(fuse_req_t req, const struct fs_node *node, const struct volume_
 }
 
 int reply_entry_take(struct fs *fs, const struct fs_node *dir, const struct volume_attr *attr,
-		     struct fuse_entry_param *ret)
+                     struct fuse_entry_param *ret)
 {
 	bool snapshots = dir->view == 0 && attr->ino == VIEW_SNAPSHOTS;
 	uint64_t generation;
@@ -91,7 +92,8 @@ int reply_entry_take(struct fs *fs, const struct fs_node *dir, const struct volu
 		return r;
 	if (is_new)
 		view_ref(fs->views, dir->view);
-	/* a view's number may come to mean another epoch one day: its file handles then tell by this */
+	/* a view's number may come to mean another epoch one day: its file handles then tell by
+	 * this */
 	ret->generation = dir->view ? (uint64_t)dir->at : generation;
 	ret->entry_timeout = REPLY_TIMEOUT_S;
 	ret->attr_timeout = snapshots ? 0 : REPLY_TIMEOUT_S;
@@ -105,7 +107,7 @@ void reply_entry_undo(struct fs *fs, const struct fuse_entry_param *e)
 }
 
 void reply_entry(fuse_req_t req, const struct fs_node *dir, const struct volume_attr *attr,
-		 const struct fuse_file_info *fi)
+                 const struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct fuse_entry_param e;

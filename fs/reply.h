@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers to the kernel: where private error codes become errnos, and attributes become struct stat. */
+/* Answers to the kernel: where private error codes become errnos, and attributes become struct
+ * stat. */
 #ifndef AMBERFS_FS_REPLY_H
 #define AMBERFS_FS_REPLY_H
 
@@ -10,7 +11,8 @@
 /* One writer owns the volume, so the kernel may keep what it knows until it is told otherwise. */
 #define REPLY_TIMEOUT_S 86400.0
 
-/** End @req with @code (0: success without data). Trouble that the user's program cannot explain (EIO) is logged. */
+/** End @req with @code (0: success without data). Trouble that the user's program cannot explain
+ * (EIO) is logged. */
 void reply_code(fuse_req_t req, int code);
 
 /** @attr of an inode in @node's view as stat(2) shows it. */
@@ -20,16 +22,16 @@ void reply_stat(const struct fs_node *node, const struct volume_attr *attr, stru
 void reply_attr(fuse_req_t req, const struct fs_node *node, const struct volume_attr *attr);
 
 /**
- * Fill *ret for an inode found in @dir's view and count the kernel's lookup. When the answer does not reach the kernel, take the count back
- * with reply_entry_undo(). ERR_NOMEM, ERR_CORRUPT.
+ * Fill *ret for an inode found in @dir's view and count the kernel's lookup. When the answer does
+ * not reach the kernel, take the count back with reply_entry_undo(). ERR_NOMEM, ERR_CORRUPT.
  */
 int reply_entry_take(struct fs *fs, const struct fs_node *dir, const struct volume_attr *attr,
-		     struct fuse_entry_param *ret);
+                     struct fuse_entry_param *ret);
 void reply_entry_undo(struct fs *fs, const struct fuse_entry_param *e);
 
 /** End @req with an entry; with @fi also with an open file (create). */
 void reply_entry(fuse_req_t req, const struct fs_node *dir, const struct volume_attr *attr,
-		 const struct fuse_file_info *fi);
+                 const struct fuse_file_info *fi);
 
 /** End @req: there is no such name, and there will be none until the kernel makes it or is told. */
 void reply_no_entry(fuse_req_t req);

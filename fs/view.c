@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An array of views by number. A view without references is free and is given to the next epoch. A free view cannot be
- * asked for by accident: every request names a node that the kernel knows, and that node holds a reference. Finding an epoch walks the
- * views used so far; people look at a handful.
+ * An array of views by number. A view without references is free and is given to the next epoch. A
+ * free view cannot be asked for by accident: every request names a node that the kernel knows, and
+ * that node holds a reference. Finding an epoch walks the views used so far; people look at a
+ * handful.
  */
 #include "fs/view.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The past, as inodes. A FUSE node id is (view << 48) | inode number: view 0 is the live tree (or the one past a mount was made for), the others are
- * epochs someone looked up in `.snapshots`. The same epoch has the same view, and a view lives as long as the kernel
- * knows one of its inodes. Thread safe.
+ * The past, as inodes. A FUSE node id is (view << 48) | inode number: view 0 is the live tree (or
+ * the one past a mount was made for), the others are epochs someone looked up in `.snapshots`. The
+ * same epoch has the same view, and a view lives as long as the kernel knows one of its inodes.
+ * Thread safe.
  */
 #ifndef AMBERFS_FS_VIEW_H
 #define AMBERFS_FS_VIEW_H
@@ -25,7 +26,8 @@ struct view_table *view_table_new(void);
 /** NULL does nothing. */
 void view_table_free(struct view_table *t);
 
-/** The view of @epoch with one reference more, made when there is none. ERR_BUSY when all VIEW_MAX are in use. */
+/** The view of @epoch with one reference more, made when there is none. ERR_BUSY when all VIEW_MAX
+ * are in use. */
 int view_hold(struct view_table *t, int64_t epoch, unsigned *ret_view);
 
 /** One reference more for a view that has one, and one less. View 0 needs none. */
@@ -36,8 +38,8 @@ void view_unref(struct view_table *t, unsigned view);
 bool view_epoch(struct view_table *t, unsigned view, int64_t *ret_epoch);
 
 /**
- * The inode number that programs see in the view of @epoch: stable, and another one than the file has now, or cp(1) would refuse
- * to copy an old version over the file ("are the same file").
+ * The inode number that programs see in the view of @epoch: stable, and another one than the file
+ * has now, or cp(1) would refuse to copy an old version over the file ("are the same file").
  */
 uint64_t view_shown_ino(int64_t epoch, uint64_t ino);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libfuse reads and writes its device through two functions that a program may give (fuse_session_custom_io()). These do the
- * plain system call and look at two messages: INIT, whose answer gets FUSE_HANDLE_KILLPRIV_V2 when the kernel offered it,
- * and WRITE, whose flags are kept for the handler. A libfuse worker receives and handles a request in one
- * thread, so a thread-local variable is the right place.
+ * libfuse reads and writes its device through two functions that a program may give
+ * (fuse_session_custom_io()). These do the plain system call and look at two messages: INIT, whose
+ * answer gets FUSE_HANDLE_KILLPRIV_V2 when the kernel offered it, and WRITE, whose flags are kept
+ * for the handler. A libfuse worker receives and handles a request in one thread, so a thread-local
+ * variable is the right place.
  *
- * INIT is the first message and nothing else is under way until it is answered, so the fields need no lock.
+ * INIT is the first message and nothing else is under way until it is answered, so the fields need
+ * no lock.
  */
 #include "fs/fs_impl.h"
 

@@ -2,9 +2,10 @@
 /*
  * The part of the FUSE protocol that libfuse does not pass on: who clears setuid and setgid bits.
  *
- * Without FUSE_HANDLE_KILLPRIV_V2 the kernel asks for security.capability before every single write(2) (one round trip
- * each), and with its first version it never says whether the writer was privileged. libfuse knows neither the capability nor
- * the flag of a write, so both are read from, and put into, the messages as they pass.
+ * Without FUSE_HANDLE_KILLPRIV_V2 the kernel asks for security.capability before every single
+ * write(2) (one round trip each), and with its first version it never says whether the writer was
+ * privileged. libfuse knows neither the capability nor the flag of a write, so both are read from,
+ * and put into, the messages as they pass.
  */
 #ifndef AMBERFS_FS_WIRE_H
 #define AMBERFS_FS_WIRE_H
@@ -15,9 +16,9 @@
 struct fuse_session;
 
 struct wire {
-	uint64_t init_unique;	   /* of the INIT request, while it is not answered */
-	uint32_t init_flags;	   /* what the kernel offers */
-	bool kill_priv;		   /* agreed */
+	uint64_t init_unique; /* of the INIT request, while it is not answered */
+	uint32_t init_flags;  /* what the kernel offers */
+	bool kill_priv;       /* agreed */
 };
 
 /** Put @w between @session, which is mounted, and the kernel. @w outlives the session. */

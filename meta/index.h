@@ -237,6 +237,9 @@ int index_snapshot_add(struct index *ix, const struct index_snapshot *row);
 int index_snapshot_remove(struct index *ix, const char *name, size_t len);
 int index_snapshot_list(struct index *ix, index_snapshot_fn fn, void *ctx); /* by epoch, then name */
 
+/** Pages of data that current inodes hold. Reads every inode. */
+int index_live_pages(struct index *ix, uint64_t *ret);
+
 /* ---- what changed ---- */
 
 /**

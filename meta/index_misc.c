@@ -316,3 +316,24 @@ int index_snapshot_list(struct index *ix, index_snapshot_fn fn, void *ctx)
 	}
 	return index_stmt_end(ix, STMT_SNAPSHOT_LIST, st, rc);
 }
+
+/* ---- totals ---- */
+
+int index_live_pages(struct index *ix, uint64_t *ret)
+{
+	struct index_cols c = {0};
+	uint64_t pages;
+	int rc;
+
+	rc = index_stmt_get(ix, STMT_LIVE_PAGES, "SELECT coalesce(sum(pages),0) FROM inode", &c.st);
+	if (rc != 0)
+		return rc;
+	rc = index_stmt_step(ix, c.st);
+	if (rc <= 0)
+		return index_stmt_end(ix, STMT_LIVE_PAGES, c.st, rc ? rc : ERR_CORRUPT);
+	pages = index_cols_u64(&c, 0, INT64_MAX);
+	rc = index_cols_end(&c);
+	if (rc == 0)
+		*ret = pages;
+	return index_stmt_end(ix, STMT_LIVE_PAGES, c.st, rc);
+}

@@ -9,6 +9,8 @@
  *
  * The open epoch is amber_epoch(), a function that each connection registers (a one-row table instead cost 0.4 us for each changed row).
  *
+ * No column says NOT NULL: SQLite 3.40 takes such a column of a WITHOUT ROWID table for NULL in its integrity check when it is not. The decoders check every value.
+ *
  * Numbers are 64-bit signed; times are nanoseconds; dentry.cookie is explained in index_dentry.c.
  */
 #include "meta/schema.h"
@@ -16,12 +18,12 @@
 #define INODE_TABLE                                                                                \
 	"mode INTEGER,uid INTEGER,gid INTEGER,nlink INTEGER,rdev INTEGER,size INTEGER,"            \
 	"pages INTEGER,atime INTEGER,mtime INTEGER,ctime INTEGER,btime INTEGER,target BLOB,"       \
-	"born INTEGER NOT NULL"
-#define DENTRY_TABLE "parent INTEGER,cookie INTEGER,name BLOB,ino INTEGER,born INTEGER NOT NULL"
+	"born INTEGER"
+#define DENTRY_TABLE "parent INTEGER,cookie INTEGER,name BLOB,ino INTEGER,born INTEGER"
 #define EXTENT_TABLE                                                                               \
 	"ino INTEGER,page INTEGER,npages INTEGER,first INTEGER,tail INTEGER,key INTEGER,"          \
-	"pack INTEGER,off INTEGER,salt BLOB,born INTEGER NOT NULL"
-#define XATTR_TABLE "ino INTEGER,name BLOB,value BLOB,born INTEGER NOT NULL"
+	"pack INTEGER,off INTEGER,salt BLOB,born INTEGER"
+#define XATTR_TABLE "ino INTEGER,name BLOB,value BLOB,born INTEGER"
 
 /* The two triggers of @table, whose columns are those of the macro @cols. */
 #define TRIGGER(table, event, cols)                                                                \
@@ -34,7 +36,7 @@ const char schema_sql[] =
     "CREATE TABLE inode(ino INTEGER PRIMARY KEY," INODE_TABLE ");"
     "CREATE INDEX inode_born ON inode(born);"
     "CREATE INDEX inode_orphan ON inode(ino) WHERE nlink=0;"
-    "CREATE TABLE inode_past(ino INTEGER," INODE_TABLE ",died INTEGER NOT NULL,"
+    "CREATE TABLE inode_past(ino INTEGER," INODE_TABLE ",died INTEGER,"
     "PRIMARY KEY(ino,died)) WITHOUT ROWID;"
     "CREATE INDEX inode_past_born ON inode_past(born);"
     "CREATE INDEX inode_past_died ON inode_past(died);"
@@ -42,18 +44,18 @@ const char schema_sql[] =
     "CREATE TABLE dentry(" DENTRY_TABLE ",PRIMARY KEY(parent,cookie)) WITHOUT ROWID;"
     "CREATE INDEX dentry_ino ON dentry(ino);"
     "CREATE INDEX dentry_born ON dentry(born);"
-    "CREATE TABLE dentry_past(" DENTRY_TABLE ",died INTEGER NOT NULL,"
+    "CREATE TABLE dentry_past(" DENTRY_TABLE ",died INTEGER,"
     "PRIMARY KEY(parent,cookie,died)) WITHOUT ROWID;"
     "CREATE INDEX dentry_past_ino ON dentry_past(ino);"
     "CREATE INDEX dentry_past_born ON dentry_past(born);"
     "CREATE INDEX dentry_past_died ON dentry_past(died);"
 
     "CREATE TABLE extent(" EXTENT_TABLE ",PRIMARY KEY(ino,page)) WITHOUT ROWID;"
-    "CREATE TABLE extent_past(" EXTENT_TABLE ",died INTEGER NOT NULL,"
+    "CREATE TABLE extent_past(" EXTENT_TABLE ",died INTEGER,"
     "PRIMARY KEY(ino,page,died)) WITHOUT ROWID;"
 
     "CREATE TABLE xattr(" XATTR_TABLE ",PRIMARY KEY(ino,name)) WITHOUT ROWID;"
-    "CREATE TABLE xattr_past(" XATTR_TABLE ",died INTEGER NOT NULL,"
+    "CREATE TABLE xattr_past(" XATTR_TABLE ",died INTEGER,"
     "PRIMARY KEY(ino,name,died)) WITHOUT ROWID;"
 
     "CREATE TABLE filekey(id INTEGER PRIMARY KEY,master INTEGER,wrapped BLOB);"

@@ -270,25 +270,32 @@ static int write_header(struct vfs_file *f, const uint8_t *data)
 /*
  * A header: its page may follow, or it replaces the one of a frame that is there. Which of them cannot be told when the frame is there already with the same
  * clear bytes, so then both is done.
+ *
+ * While SQLite has checksums to write again it leaves out the salts as well; the frame is of this round all the same.
  */
 static int write_frame_header(struct vfs_file *f, const uint8_t *data, uint64_t off)
 {
+	static const uint8_t none[8];
+	uint64_t salts = atomic_load(&f->wal->salts);
+	uint8_t *header = f->pending.header;
 	uint8_t frame[FRAME_BYTES];
 	size_t n;
 	int rc;
 
 	f->pending.set = true;
 	f->pending.off = off;
-	memcpy(f->pending.header, data, FRAME_HEADER_BYTES);
+	memcpy(header, data, FRAME_HEADER_BYTES);
+	if (memcmp(header + FRAME_SALTS, none, sizeof(none)) == 0)
+		memcpy(header + FRAME_SALTS, &salts, sizeof(salts));
 	if (off >= atomic_load(&f->wal->written))
 		return 0;
 	rc = file_pread(f->wal->f, frame, FRAME_CLEAR_BYTES, off, &n);
-	if (rc != 0 || n < FRAME_CLEAR_BYTES || memcmp(frame, data, FRAME_CLEAR_BYTES) != 0)
+	if (rc != 0 || n < FRAME_CLEAR_BYTES || memcmp(frame, header, FRAME_CLEAR_BYTES) != 0)
 		return rc;
 	rc = frame_read(f, off, frame);
 	if (rc != 0)
 		return rc;
-	return frame_write(f, off, data, frame + FRAME_HEADER_BYTES);
+	return frame_write(f, off, header, frame + FRAME_HEADER_BYTES);
 }
 
 static int write_frame_page(struct vfs_file *f, const uint8_t *data, uint64_t off)

@@ -182,12 +182,12 @@ static void note_local_commit(struct volume *v)
 	lock_drop(&v->upload_lock);
 }
 
+/* Commit lock held. */
 static int end_packs(struct volume *v)
 {
+	bool any = false;
 	int r = 0;
 
-	packs_rotate(v->packs);
-	packs_wait_idle(v->packs);
 	while (r == 0) {
 		struct op op = {.type = OP_PACK_END};
 
@@ -200,8 +200,15 @@ static int end_packs(struct volume *v)
 		lock_drop(&v->lock);
 		if (r == 0)
 			packs_sealed(v->packs, op.pack.num, op.pack.size);
+		any |= r == 0;
 	}
-	return r == ERR_NOENT ? 0 : r;
+	if (any) {
+		lock_take(&v->upload_lock);
+		cond_wake_all(&v->upload_changed);
+		lock_drop(&v->upload_lock);
+	}
+	/* no room for the padding: the pack waits, and with it what names it */
+	return r == ERR_NOENT || r == ERR_NOSPC ? 0 : r;
 }
 
 /* With `lock`: the epoch ends here, if it has anything to show. */
@@ -243,8 +250,11 @@ static int commit_once(struct volume *v, unsigned flags)
 	struct cut_info info = {0};
 	int r = 0;
 
-	if (flags & COMMIT_CUT)
+	if (flags & COMMIT_CUT) {
+		packs_rotate(v->packs);
+		packs_wait_idle(v->packs);
 		r = end_packs(v);
+	}
 	if (r != 0)
 		return r;
 	lock_take(&v->lock);
@@ -353,6 +363,56 @@ int volume_commit(struct volume *v, unsigned flags)
 	return r;
 }
 
+int volume_end_packs(struct volume *v)
+{
+	int r;
+
+	lock_take(&v->commit_lock);
+	r = end_packs(v);
+	if (r != 0 && r != ERR_POISONED)
+		fail(v, r);
+	lock_drop(&v->commit_lock);
+	return r;
+}
+
+/* The moment when index, journal and log object all stand at the same place comes when nobody changes anything for a while. */
+static int boundary_once(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
+{
+	struct index_state *s = index_state(v->ix);
+	int r = commit_once(v, COMMIT_CUT | COMMIT_EPOCH);
+
+	if (r == 0 && v->log.len > 0)
+		r = volume_compose(v);
+	if (r != 0)
+		return r;
+	lock_take(&v->lock);
+	if (v->batch.len > 0 || v->log.len > 0) {
+		r = ERR_BUSY;
+	} else {
+		s->journal_seq = journal_next(v->journal) - 1;
+		r = index_commit(v->ix);
+	}
+	if (r == 0)
+		r = index_reader_open(v->ix, ret_reader);
+	if (r == 0)
+		*ret_seq = s->log_seq;
+	lock_drop(&v->lock);
+	return r;
+}
+
+int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
+{
+	int r = ERR_BUSY;
+
+	lock_take(&v->commit_lock);
+	for (int tries = 0; tries < 5 && r == ERR_BUSY; tries++)
+		r = boundary_once(v, ret_reader, ret_seq);
+	if (r != 0 && r != ERR_BUSY && r != ERR_POISONED)
+		fail(v, r);
+	lock_drop(&v->commit_lock);
+	return r;
+}
+
 int volume_absorb(struct volume *v)
 {
 	int r;
@@ -369,6 +429,8 @@ void volume_relieve(struct volume *v)
 {
 	bool full;
 
+	if (v->params.read_only)
+		return;
 	lock_take(&v->lock);
 	full = v->batch.len > journal_size(v->journal) / 16;
 	lock_drop(&v->lock);

@@ -71,6 +71,8 @@ struct volume {
 	bool mutating;	 /* inside volume_apply(), past the checks */
 	bool epoch_dirty; /* the open epoch has changes that history must show */
 	uint64_t orphans; /* inodes without a name */
+	uint64_t history_bytes; /* as of history_mono_ns */
+	int64_t history_mono_ns;
 	int poison;	 /* 0, or why nothing can be changed any more */
 	char poison_note[256];
 
@@ -84,8 +86,9 @@ struct volume {
 	int64_t index_commit_mono_ns;
 	uint64_t log_bytes_since_checkpoint;
 	uint64_t checkpoint_bytes;
-	bool checkpoint_due;
-	bool checkpoint_running;
+	struct index *checkpoint_reader; /* open while a checkpoint waits or is written */
+	uint64_t checkpoint_seq;
+	int64_t last_commit_mono_ns;
 
 	struct lock file_locks[VOLUME_FILE_LOCKS];
 
@@ -108,7 +111,7 @@ struct volume {
 	void *on_restore_ctx;
 
 	bool stopping; /* with upload_lock */
-	pthread_t threads[VOLUME_UPLOADERS + 1];
+	pthread_t threads[VOLUME_UPLOADERS + 2];
 	unsigned nthreads;
 };
 
@@ -138,6 +141,12 @@ int volume_commit(struct volume *v, unsigned flags);
 
 /** Bring the index file up to date durably and free the journal behind it. Takes the locks. */
 int volume_absorb(struct volume *v);
+
+/** Pad and seal packs that are full, so that they can be stored. Takes the locks. */
+int volume_end_packs(struct volume *v);
+
+/** End epoch and log object, and open a reader on exactly that state; *ret_seq is the log object. ERR_BUSY when changes kept coming in between. Takes the locks. */
+int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq);
 
 /** When the open batch has grown long: commit it. Called without locks by whoever has just changed something. */
 void volume_relieve(struct volume *v);
@@ -171,10 +180,14 @@ int volume_upload_step(struct volume *v, bool *ret_did);
 void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size);
 void volume_outlog_free(struct volume *v);
 
+/** Append the sealed object @seq that waits in outlog/ to @out. */
+int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out);
+
 /* ---- checkpoint.c ---- */
 
 /** Write the state that @reader sees, which is the state right after a log object, to the store. Takes no lock but the upload one. */
 int volume_checkpoint_write(struct volume *v, struct index *reader);
+/** Load the newest one into an empty index. */
 int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx, bool *ret_found);
 
 /* ---- fetch.c ---- */
@@ -195,6 +208,12 @@ int volume_truncate(struct volume *v, uint64_t ino, uint64_t size, unsigned flag
 
 /* ---- threads.c ---- */
 
+/** What is due by the clock on this machine: commit, end the epoch, close packs. */
+int volume_tick(struct volume *v);
+
+/** Begin a checkpoint when one is due, write it when its log object is stored. *ret_did as volume_upload_step(). */
+int volume_checkpoint_step(struct volume *v, bool *ret_did);
+
 int volume_threads_start(struct volume *v);
 void volume_threads_stop(struct volume *v);
 
@@ -203,7 +222,12 @@ void volume_threads_stop(struct volume *v);
 /** When the oldest epoch ended; 0 when there is none. `lock` held. */
 int64_t volume_first_epoch_ns(struct volume *v);
 
-/* ---- walk.c ---- */
+/* ---- diff.c ---- */
+
+/** The inode at @path, 0 when there is none. `lock` held. */
+int volume_find(struct volume *v, const char *path, int64_t at, uint64_t *ret);
+
+/* ---- history.c ---- */
 
 /** Build the path of @ino at @at. Heap string; lock held. ERR_NOENT when it has none. */
 int volume_path_of(struct volume *v, uint64_t ino, int64_t at, char **ret);

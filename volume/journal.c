@@ -31,6 +31,7 @@
 #include "util/check.h"
 #include "util/codec.h"
 #include "util/err.h"
+#include "util/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static void keep_chain(struct journal *j)
 		return;
 	start = j->nlive - 1;
 	while (start > 0 && j->live[start - 1].seq + 1 == j->live[start].seq &&
-	       memcmp(j->live[start - 1].tag, j->live[start].prev, SEAL_TAG_BYTES) == 0)
+	       secret_equal(j->live[start - 1].tag, j->live[start].prev, SEAL_TAG_BYTES))
 		start--;
 	memmove(j->live, j->live + start, (j->nlive - start) * sizeof(*j->live));
 	j->nlive -= start;

@@ -25,6 +25,7 @@
 void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size)
 {
 	struct volume_outlog *o = calloc(1, sizeof(*o));
+	bool known;
 
 	/* without memory for the note the object waits for the next mount, which finds it by its file */
 	if (!o)
@@ -33,6 +34,12 @@ void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint6
 	o->last_pack = last_pack;
 	o->size = size;
 	lock_take(&v->upload_lock);
+	known = v->outlog_tail && v->outlog_tail->seq >= seq; /* made again after a crash */
+	if (known) {
+		lock_drop(&v->upload_lock);
+		free(o);
+		return;
+	}
 	*(v->outlog_tail ? &v->outlog_tail->next : &v->outlog_head) = o;
 	v->outlog_tail = o;
 	v->outlog_bytes += size;
@@ -128,7 +135,7 @@ static int compare_stored(struct volume *v, const char *name, const struct buf *
 	return r;
 }
 
-static int read_outlog(struct volume *v, uint64_t seq, struct buf *out)
+int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out)
 {
 	char path[VOLUME_PATH_MAX];
 	struct file *f = NULL;
@@ -207,7 +214,7 @@ static int store_log(struct volume *v, uint64_t seq)
 
 	log_name(seq, name);
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	r = read_outlog(v, seq, &sealed);
+	r = volume_outlog_read(v, seq, &sealed);
 	if (r != 0) {
 		lock_take(&v->lock);
 		volume_poison(v, r);

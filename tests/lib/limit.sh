@@ -11,6 +11,7 @@ limit=$1
 shift
 # a short name: the path of a Unix socket below it has 107 bytes at most
 dir=$(mktemp -d "${TMPDIR:-/tmp}/amberfs.XXXXXX") || exit 99
+chmod 711 "$dir" # a test may go on as another user
 started=$EPOCHREALTIME
 
 mounts() {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What POSIX and Linux promise of a file system, seen from outside: posix DIR [PART...]. Runs on any file system, so that a case which fails on
- * ext4 is known to be wrong itself. PART picks the cases whose call or sentence contains it.
+ * What POSIX and Linux promise of a file system, seen from outside: posix DIR [PART...]. Runs on
+ * any file system, so that a case which fails on ext4 is known to be wrong itself. PART picks the
+ * cases whose call or sentence contains it.
  *
- * Each case is a process of its own with a time-out, in a folder of its own below DIR; it tells its verdict by its exit
- * code (0 passed, 1 failed, 77 skipped) and the reason by a line.
+ * Each case is a process of its own with a time-out, in a folder of its own below DIR; it tells its
+ * verdict by its exit code (0 passed, 1 failed, 77 skipped) and the reason by a line.
  */
 #include "tests/mount/posix_case.h"
 
@@ -152,7 +153,7 @@ static bool wanted(const struct posix_case *c, char **parts)
 int main(int argc, char **argv)
 {
 	const struct posix_case *const all[] = {posix_data_cases, posix_names_cases,
-						posix_attr_cases};
+	                                        posix_attr_cases};
 	int count = 0, failed = 0, skipped = 0;
 
 	if (argc < 2) {
@@ -174,7 +175,10 @@ int main(int argc, char **argv)
 			count++;
 			failed += r != 0 && r != 77;
 			skipped += r == 77;
-			printf("%s %s: %s%s\n", r == 0 ? "ok" : r == 77 ? "skip" : "FAIL",
+			printf("%s %s: %s%s\n",
+			       r == 0    ? "ok"
+			       : r == 77 ? "skip"
+			                 : "FAIL",
 			       c->call, c->sentence, r > 128 ? " (time-out or signal)" : "");
 		}
 	}

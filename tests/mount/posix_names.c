@@ -201,8 +201,8 @@ static void rename_flags(void)
 	EXPECT(posix_file_is("d", "B") && posix_file_is("a/b", "A"));
 	EXPECT_ERRNO(renameat2(AT_FDCWD, "a", AT_FDCWD, "none", RENAME_EXCHANGE), ENOENT);
 	EXPECT(renameat2(AT_FDCWD, "d", AT_FDCWD, "e", RENAME_NOREPLACE) == 0);
-	EXPECT_ERRNO(
-	    renameat2(AT_FDCWD, "a", AT_FDCWD, "e", RENAME_EXCHANGE | RENAME_NOREPLACE), EINVAL);
+	EXPECT_ERRNO(renameat2(AT_FDCWD, "a", AT_FDCWD, "e", RENAME_EXCHANGE | RENAME_NOREPLACE),
+	             EINVAL);
 }
 
 static void make_many(const char *dir)

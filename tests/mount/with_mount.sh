@@ -19,9 +19,11 @@ fi
 : "${AMBERFS:?names the program under test}"
 export AMBERFS
 dir=$(mktemp -d "${TMPDIR:-/tmp}/m.XXXXXX")
+chmod 711 "$dir"
 export AMBERFS_STATE_DIR=$dir/state AMBERFS_PASSPHRASE_FILE=$dir/passphrase
 export TEST_STORE=$dir/store TEST_MOUNT=$dir/mnt
-mkdir -m 700 "$AMBERFS_STATE_DIR" "$TEST_MOUNT"
+mkdir -m 700 "$AMBERFS_STATE_DIR"
+mkdir "$TEST_MOUNT"
 # the daemon has no stderr for the sanitizers' words
 export ASAN_OPTIONS=log_path=$AMBERFS_STATE_DIR/asan.log
 export UBSAN_OPTIONS=print_stacktrace=1:log_path=$AMBERFS_STATE_DIR/ubsan.log

@@ -144,8 +144,10 @@ static void check_told(struct sim *s, const struct restore *x)
 	char why[TREE_WHY_BYTES];
 
 	check_totals(s, x);
-	if (x->npaths == 0 && !past_diff_check(s->now, x->e->state, "", &x->changes, why))
+	if (x->npaths == 0 && !past_diff_check(s->now, x->e->state, "", &x->changes, why)) {
+		past_changes_print(&x->changes);
 		sim_fail(s, "restore tells: %s", why);
+	}
 }
 
 static void dry_run(struct sim *s, struct restore *x)
@@ -203,7 +205,11 @@ static void restored(struct sim *s, struct restore *x)
 		sim_fail(s, "restored epoch %" PRId64 ", %zu paths: %s", x->e->epoch, x->npaths,
 		         why);
 	keep_orphans(s, &got);
-	world_settle(s, "restore", 0, 0, got);
+	model_state_unref(s->now);
+	s->now = got;
+	/* It ended the epoch before it, unless that had ended already, and its own. */
+	world_follow(s, x->undo >= s->epoch ? before : got);
+	history_add(&s->history, s->now, s->snaps, s->epoch);
 	undo = history_epoch(&s->history, x->undo);
 	if (!undo)
 		sim_fail(s, "restore: undo epoch %" PRId64 " is not closed", x->undo);

@@ -36,6 +36,16 @@ int past_collect(void *ctx, const struct volume_change *change)
 	return 0;
 }
 
+void past_changes_print(const struct past_changes *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		printf("  %c %s%s%s (%llu, %llu)\n", c->changes[i].kind,
+		       tree_printable(c->changes[i].path), c->changes[i].old_path ? " from " : "",
+		       c->changes[i].old_path ? tree_printable(c->changes[i].old_path) : "",
+		       (unsigned long long)c->changes[i].before_ino,
+		       (unsigned long long)c->changes[i].after_ino);
+}
+
 void past_changes_free(struct past_changes *c)
 {
 	free(c->changes);
@@ -70,17 +80,22 @@ static const char *moved_from(const struct diff *d, const char *path)
 	return model_intern(old, strlen(old));
 }
 
+static const struct model_node *moved_node(const struct diff *d, const char *path)
+{
+	const char *old = moved_from(d, path);
+
+	return old ? tree_list_find(&d->from, old) : NULL;
+}
+
 /* The node of the old tree that the new tree's @path is compared with. */
 static const struct model_node *counterpart(const struct diff *d, const char *path,
                                             const struct model_node *now)
 {
 	const struct model_node *then = tree_list_find(&d->from, path);
-	const char *old;
 
 	if (then && then->ino == now->ino)
 		return then;
-	old = moved_from(d, path);
-	then = old ? tree_list_find(&d->from, old) : NULL;
+	then = moved_node(d, path);
 	return then && then->ino == now->ino ? then : NULL;
 }
 
@@ -115,6 +130,8 @@ static bool check_true(const struct diff *d, const struct past_change *c)
 			return tree_say(d->why, c->path, "added, but was there");
 		return true;
 	case VOLUME_REMOVED:
+		if (!then || c->before_ino != then->ino)
+			then = moved_node(d, c->path);
 		if (!then || c->before_ino != then->ino || (now && now->ino == then->ino))
 			return tree_say(d->why, c->path, "removed, but was not there or is still");
 		return true;
@@ -155,7 +172,7 @@ static bool is_named(const struct diff *d, const char *path, bool in_old)
 /* Every path of the new tree is named, or is the same as its counterpart. */
 static bool check_new(const struct diff *d, const struct tree_path *p)
 {
-	unsigned flags = TREE_ANY_CTIME | TREE_ANY_NLINK;
+	unsigned flags = TREE_ANY_CTIME | TREE_ANY_NLINK | TREE_ANY_ATIME;
 	const struct model_node *then;
 	char detail[TREE_WHY_BYTES];
 
@@ -186,7 +203,8 @@ static bool check_old(const struct diff *d, const struct tree_path *p)
 			continue;
 		snprintf(new, sizeof(new), "%s%s", c->path, p->path + strlen(c->old_path));
 		now = tree_list_find(&d->to, model_intern(new, strlen(new)));
-		if (now && now->ino == p->node->ino)
+		if ((now && now->ino == p->node->ino) ||
+		    is_named(d, model_intern(new, strlen(new)), true))
 			return true;
 	}
 	return tree_say(d->why, p->path, "is gone, and not named");

@@ -3,9 +3,10 @@
  * What volume_diff() and volume_restore() must say and do, worked out from model states.
  *
  * A diff is checked, not compared: every change it names must be true, and every difference must be
- * named. It is free in whether a moved folder's content is named too, whether a folder is named of
- * which only times and link count changed, and whether an entry that means another file now is a
- * change or a removal and an addition.
+ * named. It is free in whether a moved folder's content is named too, in whether an entry that
+ * means another file now is a change or a removal and an addition, and in whether it names an inode
+ * of which only atime, ctime or link count changed, or of a folder the mtime. What was removed from
+ * a folder that moved as well is named by its old path or by the one it would have now.
  */
 #ifndef AMBERFS_TESTS_SIM_PAST_H
 #define AMBERFS_TESTS_SIM_PAST_H
@@ -30,6 +31,9 @@ struct past_changes {
 /** A volume_change_fn; @ctx is a struct past_changes. */
 int past_collect(void *ctx, const struct volume_change *change);
 void past_changes_free(struct past_changes *c);
+
+/** To standard output, for whoever looks for the reason of a failure. */
+void past_changes_print(const struct past_changes *c);
 
 /** Whether these changes at or below @top lead from @from to @to. */
 bool past_diff_check(const struct model_state *from, const struct model_state *to, const char *top,

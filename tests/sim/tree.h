@@ -16,6 +16,7 @@ enum tree_compare {
 	TREE_ANY_CTIME = 1,
 	TREE_ANY_MTIME = 2,
 	TREE_ANY_NLINK = 4,
+	TREE_ANY_ATIME = 8,
 };
 
 /** Whether two nodes are the same, but for numbers; names of a folder are not looked at. If not,

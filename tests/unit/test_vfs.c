@@ -299,7 +299,7 @@ static void roundtrip(void)
 	TEST_CHECK(wal.size > 32 + 100 * 4120);
 	TEST_CHECK(checkpoint(&b) == SQLITE_OK);
 	db = image_take(&b, DB);
-	TEST_CHECK(db.size % 4096 == 0 && db.size > 100 * 4096);
+	TEST_CHECK(db.size % 4096 == 0 && db.size > 50 * 4096);
 	for (int i = 0; i < 2; i++) {
 		const struct image *im = i ? &db : &wal;
 
