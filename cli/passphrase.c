@@ -175,7 +175,7 @@ static int from_terminal(const struct passphrase_source *s, char *out, size_t *r
 	if (tty < 0)
 		return err_note(ERR_USAGE, "no terminal to ask for the %s; name a file with it",
 		                s->word);
-	err = ask(tty, s->twice ? "New" : "The", s, out, ret_len);
+	err = ask(tty, s->twice ? "New" : "The volume's", s, out, ret_len);
 	if (err == 0)
 		err = check_secret(s, out, ret_len);
 	if (err || !s->twice)

@@ -3,9 +3,9 @@
  * The content of files.
  *
  * open is answered with ENOSYS only on a read-only mount. There the kernel refuses writing by
- * itself, and after the first answer it opens files without asking. On a writable mount it must
- * ask: a file of the past may be opened for reading only, and without an answer at open, the
- * kernel's cache would take the data and lose it later.
+ * itself, and after the first answer it opens files without asking, which saves a round trip (some
+ * 15 us). On a writable mount it must ask: a file of the past may be opened for reading only, and
+ * if open did not say so, the kernel's cache would take the data and lose it later.
  *
  * The kernel holds written data back. Three requests depend on how far it got: fallocate is
  * serialised with writes of the same file, since it raises the size from what it reads;

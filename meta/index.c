@@ -2,15 +2,19 @@
 /*
  * Life of an index.
  *
- *   closed -> open: in a transaction -> (commit: end it, begin the next)* -> closed, the last transaction rolled back
+ *   closed -> open: in a transaction -> (commit: end it, begin the next)* -> closed, the last
+ * transaction rolled back
  *
- * The writer is always inside one write transaction, a reader always inside one read transaction, so no call has to begin one.
- * SQLite's own rules then give a reader a fixed view, and SQLite's log in the file system (WAL, NORMAL) a state after a killed process that
- * is the last commit, and after a power cut the last commit before the last sync.
+ * The writer is always inside one write transaction, a reader always inside one read transaction,
+ * so no call has to begin one. SQLite's own rules then give a reader a fixed view, and SQLite's log
+ * in the file system (WAL, NORMAL) a state after a killed process that is the last commit, and
+ * after a power cut the last commit before the last sync.
  *
- * `state` lives in memory; `stored` is what the table holds, so that a commit without a change writes nothing.
+ * `state` lives in memory; `stored` is what the table holds, so that a commit without a change
+ * writes nothing.
  *
- * The cache may spill into the log in the middle of a transaction: that is what bounds memory (vfs_wal.c copes with it).
+ * The cache may spill into the log in the middle of a transaction: that is what bounds memory
+ * (vfs_wal.c copes with it).
  */
 #include "meta/index_impl.h"
 
@@ -37,7 +41,7 @@ static int state_load(struct index *ix)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_STATE_GET, "SELECT " SCHEMA_STATE " FROM state WHERE id=1",
-			    &c.st);
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	rc = index_stmt_step(ix, c.st);
@@ -77,9 +81,9 @@ static int state_store(struct index *ix)
 	if (s->epoch < 1 || s->epoch == INT64_MAX)
 		return err_note(ERR_INVAL, "index: epoch out of range");
 	rc = index_stmt_get(ix, STMT_STATE_SET,
-			    "REPLACE INTO state(" SCHEMA_STATE
-			    ",id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,1)",
-			    &st);
+	                    "REPLACE INTO state(" SCHEMA_STATE
+	                    ",id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,1)",
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_i64(st, 1, s->epoch);
@@ -132,7 +136,7 @@ static int connect(struct index *ix, int flags)
 	int rc;
 
 	rc = sqlite3_open_v2(ix->path, &ix->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-			     vfs_name(ix->vfs));
+	                     vfs_name(ix->vfs));
 	if (rc != SQLITE_OK)
 		return index_stmt_error(ix, rc);
 	sqlite3_busy_timeout(ix->db, BUSY_MS);
@@ -141,13 +145,13 @@ static int connect(struct index *ix, int flags)
 	sqlite3_db_config(ix->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(ix->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	rc = sqlite3_create_function_v2(ix->db, "amber_epoch", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS,
-					ix, sql_epoch, NULL, NULL, NULL);
+	                                ix, sql_epoch, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return index_stmt_error(ix, rc);
 	snprintf(sql, sizeof(sql),
-		 "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=0;PRAGMA secure_delete=OFF;"
-		 "PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;PRAGMA cache_size=-%d;",
-		 ix->reader ? READER_CACHE_KIB : WRITER_CACHE_KIB);
+	         "PRAGMA temp_store=MEMORY;PRAGMA mmap_size=0;PRAGMA secure_delete=OFF;"
+	         "PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;PRAGMA cache_size=-%d;",
+	         ix->reader ? READER_CACHE_KIB : WRITER_CACHE_KIB);
 	return index_stmt_exec(ix, sql);
 }
 
@@ -182,8 +186,9 @@ static int has_log(struct index *ix, bool *ret)
 }
 
 /*
- * The settings that a file gets with its first page. The switch to the log is itself a transaction, which must not make a rollback
- * journal in a file; and one that has the log must not leave it, which would be a checkpoint.
+ * The settings that a file gets with its first page. The switch to the log is itself a transaction,
+ * which must not make a rollback journal in a file; and one that has the log must not leave it,
+ * which would be a checkpoint.
  */
 static int format(struct index *ix)
 {
@@ -214,7 +219,7 @@ static int create_tables(struct index *ix)
 	ix->state = (struct index_state){
 	    .epoch = 1, .next_ino = INDEX_ROOT_INO + 1, .next_pack = 1, .next_snapshot = 1};
 	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d;PRAGMA user_version=%d;COMMIT",
-		 SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+	         SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
 	rc = index_stmt_exec(ix, "BEGIN IMMEDIATE");
 	if (rc == 0)
 		rc = index_stmt_exec(ix, schema_sql);

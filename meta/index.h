@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The index: the current state of the volume and its past, in SQLite tables, every page of the file sealed (vfs.h).
+ * The index: the current state of the volume and its past, in SQLite tables, every page of the file
+ * sealed (vfs.h).
  *
- * It is a cache of the log: volume/ decides what happens, this module keeps rows. Current rows are in
- * inode, dentry, extent, xattr; the versions before them in the *_past tables as [born, died) in epochs: the row that epoch e sees is the one with
- * born <= e and (still current or e < died). A row that is changed or removed moves its old version to the past by itself (triggers), when
- * that version was born in an earlier epoch; what was born in the current epoch is replaced without a trace.
+ * It is a cache of the log: volume/ decides what happens, this module keeps rows. Current rows are
+ * in inode, dentry, extent, xattr; the versions before them in the *_past tables as [born, died) in
+ * epochs: the row that epoch e sees is the one with born <= e and (still current or e < died). A
+ * row that is changed or removed moves its old version to the past by itself (triggers), when that
+ * version was born in an earlier epoch; what was born in the current epoch is replaced without a
+ * trace.
  *
- * Writing happens inside one long transaction that index_commit() ends and begins anew; nothing before it survives a crash. All index_* calls
- * of one struct index need outside locking (one thread at a time); index_reader_open() gives another, read-only struct index on the same
- * file, for one other thread, that sees what was committed when its transaction began.
+ * Writing happens inside one long transaction that index_commit() ends and begins anew; nothing
+ * before it survives a crash. All index_* calls of one struct index need outside locking (one
+ * thread at a time); index_reader_open() gives another, read-only struct index on the same file,
+ * for one other thread, that sees what was committed when its transaction began.
  *
- * Row structs are plain values; their pointers (names, values) are borrowed: in arguments for the call, in results for the callback or until the next
- * call on this index. `at` is an epoch, or INDEX_NOW for the current tables.
+ * Row structs are plain values; their pointers (names, values) are borrowed: in arguments for the
+ * call, in results for the callback or until the next call on this index. `at` is an epoch, or
+ * INDEX_NOW for the current tables.
  *
- * Errors: ERR_NOENT where a row is asked for and is not there; ERR_UNAUTHENTIC or ERR_CORRUPT when the file was damaged; ERR_IO, ERR_NOSPC of the disk; ERR_NOMEM.
- * After any error of a writing call the transaction is in an unknown state: the caller gives up the index (index_close() discards what was not committed).
+ * Errors: ERR_NOENT where a row is asked for and is not there; ERR_UNAUTHENTIC or ERR_CORRUPT when
+ * the file was damaged; ERR_IO, ERR_NOSPC of the disk; ERR_NOMEM. After any error of a writing call
+ * the transaction is in an unknown state: the caller gives up the index (index_close() discards
+ * what was not committed).
  */
 #ifndef AMBERFS_META_INDEX_H
 #define AMBERFS_META_INDEX_H
@@ -42,23 +49,24 @@ struct index_params {
 	struct rng *rng;
 	struct vfs_cipher cipher;
 	const char *path; /* the database file; "-wal" is added for the other */
-	bool create;	  /* make it when it is not there; without: ERR_NOENT */
+	bool create;      /* make it when it is not there; without: ERR_NOENT */
 };
 
-/* Where the volume stands; one row, written by index_commit(). Opaque to this module except `epoch`. */
+/* Where the volume stands; one row, written by index_commit(). Opaque to this module except
+ * `epoch`. */
 struct index_state {
-	int64_t epoch;	  /* the open epoch; new rows are born in it */
+	int64_t epoch;           /* the open epoch; new rows are born in it */
 	int64_t epoch_opened_ns; /* wall time of its first change, 0 while it has none */
 	uint64_t next_ino;
 	uint64_t next_pack;
 	uint64_t next_snapshot;
-	uint64_t journal_seq; /* batches up to this one are in the tables */
-	uint64_t log_seq;     /* log objects up to this one are in the tables */
-	uint8_t log_hash[32]; /* SHA-256 of the sealed log object log_seq; zeros for 0 */
+	uint64_t journal_seq;  /* batches up to this one are in the tables */
+	uint64_t log_seq;      /* log objects up to this one are in the tables */
+	uint8_t log_hash[32];  /* SHA-256 of the sealed log object log_seq; zeros for 0 */
 	int64_t last_epoch_ns; /* when the newest closed epoch ended */
-	uint64_t files;	      /* inodes other than folders, with a link */
+	uint64_t files;        /* inodes other than folders, with a link */
 	uint64_t folders;
-	uint64_t bytes;	      /* sum of the sizes of regular files */
+	uint64_t bytes; /* sum of the sizes of regular files */
 };
 
 struct index_inode {
@@ -76,7 +84,8 @@ struct index_inode {
 	int64_t btime_ns;
 	const void *target; /* a symbolic link's, else NULL */
 	size_t target_len;
-	int64_t born; /* results only: the epoch of the last change of the inode, its xattrs or its data */
+	int64_t born; /* results only: the epoch of the last change of the inode, its xattrs or its
+	                 data */
 };
 
 struct index_dentry {
@@ -84,12 +93,14 @@ struct index_dentry {
 	const char *name; /* any bytes but '/' and NUL, not NUL-terminated in arguments */
 	size_t name_len;
 	uint64_t ino;
-	uint32_t mode;	 /* results of index_dentry_list() only: of the inode */
-	uint64_t cookie; /* results, and index_import(): where to go on after this entry; > 2; stable while the entry lives */
-	int64_t born;	 /* results only */
+	uint32_t mode;   /* results of index_dentry_list() only: of the inode */
+	uint64_t cookie; /* results, and index_import(): where to go on after this entry; > 2;
+	                    stable while the entry lives */
+	int64_t born;    /* results only */
 };
 
-/* A run of sealed pages: file pages [page, page + npages) are pages [first, first + npages) of the run named by salt. */
+/* A run of sealed pages: file pages [page, page + npages) are pages [first, first + npages) of the
+ * run named by salt. */
 struct index_extent {
 	uint64_t ino;
 	uint64_t page;
@@ -122,11 +133,14 @@ struct index_snapshot {
 	int64_t created_ns;
 };
 
-/* Callbacks return 0 to go on; anything else ends the walk and is returned. They may call reading index functions. */
+/* Callbacks return 0 to go on; anything else ends the walk and is returned. They may call reading
+ * index functions. */
 typedef int (*index_inode_fn)(void *ctx, const struct index_inode *row);
-typedef int (*index_dentry_fn)(void *ctx, const struct index_dentry *row, const struct index_inode *inode);
+typedef int (*index_dentry_fn)(void *ctx, const struct index_dentry *row,
+                               const struct index_inode *inode);
 typedef int (*index_extent_fn)(void *ctx, const struct index_extent *row);
-typedef int (*index_xattr_fn)(void *ctx, const char *name, size_t name_len, const void *value, size_t value_len);
+typedef int (*index_xattr_fn)(void *ctx, const char *name, size_t name_len, const void *value,
+                              size_t value_len);
 typedef int (*index_pack_fn)(void *ctx, const struct index_pack *row);
 typedef int (*index_snapshot_fn)(void *ctx, const struct index_snapshot *row);
 typedef int (*index_epoch_fn)(void *ctx, int64_t epoch, int64_t closed_ns);
@@ -134,36 +148,43 @@ typedef int (*index_ino_fn)(void *ctx, uint64_t ino);
 
 /* ---- life ---- */
 
-/** Open or create. A new index has an empty state (epoch 1, next_ino 2, ...), and no root. Begins the long transaction. The caller owns *ret. */
+/** Open or create. A new index has an empty state (epoch 1, next_ino 2, ...), and no root. Begins
+ * the long transaction. The caller owns *ret. */
 int index_open(const struct index_params *params, struct index **ret);
 
 /** A read-only view for one other thread. It must be closed before @writer. */
 int index_reader_open(struct index *writer, struct index **ret);
 
-/** A reader: take a fresh snapshot of what is committed. Long-lived ones keep the write-ahead log from shrinking. */
+/** A reader: take a fresh snapshot of what is committed. Long-lived ones keep the write-ahead log
+ * from shrinking. */
 int index_reader_refresh(struct index *reader);
 
 /** Close; the writer discards what was not committed. NULL does nothing. */
 void index_close(struct index *ix);
 
-/** The state in memory; the writer's owner changes it freely between calls, index_commit() stores it. */
+/** The state in memory; the writer's owner changes it freely between calls, index_commit() stores
+ * it. */
 struct index_state *index_state(struct index *ix);
 
-/** End the transaction with the state, begin the next. Survives a killed process; a power cut only after index_sync(). */
+/** End the transaction with the state, begin the next. Survives a killed process; a power cut only
+ * after index_sync(). */
 int index_commit(struct index *ix);
 
-/** Make what was committed durable. May run in another thread while the writer goes on; holds no lock. */
+/** Make what was committed durable. May run in another thread while the writer goes on; holds no
+ * lock. */
 int index_sync(struct index *ix);
 
 /** Bytes in the write-ahead log that are not in the main file. */
 uint64_t index_wal_bytes(struct index *ix);
 
 /**
- * Move committed pages from the write-ahead log to the main file, with the syncs that it needs; commits first. The caller holds its lock on the writer.
+ * Move committed pages from the write-ahead log to the main file, with the syncs that it needs;
+ * commits first. The caller holds its lock on the writer.
  */
 int index_checkpoint(struct index *ix);
 
-/** Check the file and the cross-table invariants (quick: the file only): ERR_CORRUPT with a note. Slow: reads all. */
+/** Check the file and the cross-table invariants (quick: the file only): ERR_CORRUPT with a note.
+ * Slow: reads all. */
 int index_check(struct index *ix, bool quick);
 
 /* ---- inodes ---- */
@@ -171,7 +192,8 @@ int index_check(struct index *ix, bool quick);
 int index_inode_get(struct index *ix, uint64_t ino, int64_t at, struct index_inode *ret);
 /** Insert a row that is not there. */
 int index_inode_add(struct index *ix, const struct index_inode *row);
-/** Replace the row of row->ino, which exists, and keep the old version when it is older than this epoch. Keeps the totals of the state. */
+/** Replace the row of row->ino, which exists, and keep the old version when it is older than this
+ * epoch. Keeps the totals of the state. */
 int index_inode_set(struct index *ix, const struct index_inode *row);
 /** Remove the row, with its xattrs and extents. */
 int index_inode_remove(struct index *ix, uint64_t ino);
@@ -180,14 +202,18 @@ int index_orphans(struct index *ix, index_ino_fn fn, void *ctx);
 
 /* ---- dentries ---- */
 
-int index_dentry_get(struct index *ix, uint64_t parent, const char *name, size_t len, int64_t at, struct index_dentry *ret);
-/** Insert; ERR_EXIST when the name is taken. ERR_NOSPC when too many names of one folder have the same hash (never by chance). */
+int index_dentry_get(struct index *ix, uint64_t parent, const char *name, size_t len, int64_t at,
+                     struct index_dentry *ret);
+/** Insert; ERR_EXIST when the name is taken. ERR_NOSPC when too many names of one folder have the
+ * same hash (never by chance). */
 int index_dentry_add(struct index *ix, const struct index_dentry *row);
 /** Let an existing name point to another inode. */
 int index_dentry_set(struct index *ix, const struct index_dentry *row);
 int index_dentry_remove(struct index *ix, uint64_t parent, const char *name, size_t len);
-/** Entries of @parent with a cookie above @after (0: all), in cookie order, each with its inode (one joined query). */
-int index_dentry_list(struct index *ix, uint64_t parent, int64_t at, uint64_t after, index_dentry_fn fn, void *ctx);
+/** Entries of @parent with a cookie above @after (0: all), in cookie order, each with its inode
+ * (one joined query). */
+int index_dentry_list(struct index *ix, uint64_t parent, int64_t at, uint64_t after,
+                      index_dentry_fn fn, void *ctx);
 /** Entries that point to @ino; `inode` in the callback is NULL. */
 int index_dentry_of(struct index *ix, uint64_t ino, int64_t at, index_dentry_fn fn, void *ctx);
 /** Whether @parent has an entry now. */
@@ -195,25 +221,32 @@ int index_dentry_any(struct index *ix, uint64_t parent, bool *ret);
 
 /* ---- data ---- */
 
-/** Extents that touch pages [page, page + npages), ascending; not clipped to it. npages may be UINT64_MAX. */
-int index_extent_list(struct index *ix, uint64_t ino, int64_t at, uint64_t page, uint64_t npages, index_extent_fn fn, void *ctx);
+/** Extents that touch pages [page, page + npages), ascending; not clipped to it. npages may be
+ * UINT64_MAX. */
+int index_extent_list(struct index *ix, uint64_t ino, int64_t at, uint64_t page, uint64_t npages,
+                      index_extent_fn fn, void *ctx);
 /**
- * Take pages [page, page + npages) out of the file: extents inside go, those that reach in are trimmed (a right-hand rest keeps its place in the run: page, first and off move on; a
- * left-hand rest has tail 4096). *ret_pages is how many pages held data.
+ * Take pages [page, page + npages) out of the file: extents inside go, those that reach in are
+ * trimmed (a right-hand rest keeps its place in the run: page, first and off move on; a left-hand
+ * rest has tail 4096). *ret_pages is how many pages held data.
  */
-int index_extent_clear(struct index *ix, uint64_t ino, uint64_t page, uint64_t npages, uint64_t *ret_pages);
+int index_extent_clear(struct index *ix, uint64_t ino, uint64_t page, uint64_t npages,
+                       uint64_t *ret_pages);
 /** Add an extent where none is. */
 int index_extent_add(struct index *ix, const struct index_extent *row);
 
-int index_xattr_get(struct index *ix, uint64_t ino, int64_t at, const char *name, size_t name_len, const void **ret, size_t *ret_len);
-int index_xattr_set(struct index *ix, uint64_t ino, const char *name, size_t name_len, const void *value, size_t len);
+int index_xattr_get(struct index *ix, uint64_t ino, int64_t at, const char *name, size_t name_len,
+                    const void **ret, size_t *ret_len);
+int index_xattr_set(struct index *ix, uint64_t ino, const char *name, size_t name_len,
+                    const void *value, size_t len);
 /** ERR_NODATA when it is not there (so does _get). */
 int index_xattr_remove(struct index *ix, uint64_t ino, const char *name, size_t name_len);
 int index_xattr_list(struct index *ix, uint64_t ino, int64_t at, index_xattr_fn fn, void *ctx);
 
 /**
- * Make inode @dst what @src was at epoch @at: the row (but for ino and nlink), xattrs and extents. @dst may be @src, may exist or not; when new, nlink is 0. Rows that are the same already
- * are left as they are, so that a restore costs what it changes. ERR_NOHISTORY when @src did not exist then.
+ * Make inode @dst what @src was at epoch @at: the row (but for ino and nlink), xattrs and extents.
+ * @dst may be @src, may exist or not; when new, nlink is 0. Rows that are the same already are left
+ * as they are, so that a restore costs what it changes. ERR_NOHISTORY when @src did not exist then.
  */
 int index_revive(struct index *ix, uint64_t dst, uint64_t src, int64_t at);
 
@@ -235,7 +268,8 @@ int index_snapshot_get(struct index *ix, const char *name, size_t len, struct in
 /** ERR_EXIST when the name is taken. */
 int index_snapshot_add(struct index *ix, const struct index_snapshot *row);
 int index_snapshot_remove(struct index *ix, const char *name, size_t len);
-int index_snapshot_list(struct index *ix, index_snapshot_fn fn, void *ctx); /* by epoch, then name */
+int index_snapshot_list(struct index *ix, index_snapshot_fn fn,
+                        void *ctx); /* by epoch, then name */
 
 /** Pages of data that current inodes hold. Reads every inode. */
 int index_live_pages(struct index *ix, uint64_t *ret);
@@ -243,16 +277,21 @@ int index_live_pages(struct index *ix, uint64_t *ret);
 /* ---- what changed ---- */
 
 /**
- * Inodes whose row, xattrs or data differ, or may differ, between epoch @from and epoch @to (INDEX_NOW allowed; from <= to): every one with a version born or died in (from, to], once, ascending.
- * Folders are in it when an entry of theirs changed, by their mtime. Costs the number of changes, not the number of files.
+ * Inodes whose row, xattrs or data differ, or may differ, between epoch @from and epoch @to
+ * (INDEX_NOW allowed; from <= to): every one with a version born or died in (from, to], once,
+ * ascending. Folders are in it when an entry of theirs changed, by their mtime. Costs the number of
+ * changes, not the number of files.
  */
 int index_changed_inodes(struct index *ix, int64_t from, int64_t to, index_ino_fn fn, void *ctx);
 
-/** Dentries, current or past, with a birth or death in (from, to], in order of (parent, name); each (parent, name) once, ino and inode not set. */
-int index_changed_dentries(struct index *ix, int64_t from, int64_t to, index_dentry_fn fn, void *ctx);
+/** Dentries, current or past, with a birth or death in (from, to], in order of (parent, name); each
+ * (parent, name) once, ino and inode not set. */
+int index_changed_dentries(struct index *ix, int64_t from, int64_t to, index_dentry_fn fn,
+                           void *ctx);
 
 /** Epochs at which @ino's row changed (births of its versions, current and past), descending. */
-int index_inode_versions(struct index *ix, uint64_t ino, index_epoch_fn fn, void *ctx); /* closed_ns: 0 */
+int index_inode_versions(struct index *ix, uint64_t ino, index_epoch_fn fn,
+                         void *ctx); /* closed_ns: 0 */
 
 /* ---- whole tables, for checkpoints ---- */
 
@@ -267,7 +306,8 @@ enum index_table {
 	INDEX_TABLE_SNAPSHOT,
 };
 
-/* One row of any table. died is INDEX_NOW for a current row; born and died are 0 for tables without a past. */
+/* One row of any table. died is INDEX_NOW for a current row; born and died are 0 for tables without
+ * a past. */
 struct index_row {
 	enum index_table table;
 	int64_t born;
@@ -295,10 +335,12 @@ struct index_row {
 
 typedef int (*index_row_fn)(void *ctx, const struct index_row *row);
 
-/** Every row of every table, in the order of enum index_table; of each table what is current in key order, then its past in key order (a reader is best). */
+/** Every row of every table, in the order of enum index_table; of each table what is current in key
+ * order, then its past in key order (a reader is best). */
 int index_export(struct index *ix, index_row_fn fn, void *ctx);
 
-/** Insert a row as it is, past rows into the past. Totals of the state are not touched. Rows come from a checkpoint: ERR_CORRUPT for one that cannot be. */
+/** Insert a row as it is, past rows into the past. Totals of the state are not touched. Rows come
+ * from a checkpoint: ERR_CORRUPT for one that cannot be. */
 int index_import(struct index *ix, const struct index_row *row);
 
 #endif

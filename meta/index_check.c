@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checker of the index's invariants. Each one is a query for rows that break it; the first row found is the verdict.
+ * The checker of the index's invariants. Each one is a query for rows that break it; the first row
+ * found is the verdict.
  *
  *   1. every entry leads to an inode, and is in a folder;
- *   2. a file has as many entries as its link count says, a folder (but the root) one, or none without a link;
- *   3. extents and xattrs belong to inodes, extents do not overlap, have their key and pack, and are as many pages as the inode says;
- *   4. nothing was born after the open epoch; what is past died after its birth and by the open epoch;
+ *   2. a file has as many entries as its link count says, a folder (but the root) one, or none
+ * without a link;
+ *   3. extents and xattrs belong to inodes, extents do not overlap, have their key and pack, and
+ * are as many pages as the inode says;
+ *   4. nothing was born after the open epoch; what is past died after its birth and by the open
+ * epoch;
  *   5. of one key, the next version was born when or after the one before died;
  *   6. the state's totals are those of the rows.
  */
@@ -17,15 +21,17 @@
 #define IS_REG(p) "(" p "mode&61440)=32768"
 
 /* Invariants 4 and 5 for a table whose key is @key. */
-#define PAST_CHECKS(table, key, on)                                                                \
-	{"SELECT 1 FROM " table " WHERE born>amber_epoch() OR born<1", table ": birth"},           \
-	    {"SELECT 1 FROM " table "_past WHERE born>=died OR born<1 OR died>amber_epoch()",      \
-	     table ": death"},                                                                     \
-	    {"SELECT 1 FROM (SELECT born,lag(died) OVER (PARTITION BY " key                        \
-	     " ORDER BY died) AS before FROM " table "_past) WHERE before>born",                   \
-	     table ": two versions at once"},                                                      \
-	    {"SELECT 1 FROM " table "_past p JOIN " table " c ON " on " WHERE p.died>c.born",      \
-	     table ": a past version of the present"}
+#define PAST_CHECKS(table, key, on)                                                              \
+	{"SELECT 1 FROM " table " WHERE born>amber_epoch() OR born<1", table ": birth"},         \
+	    {"SELECT 1 FROM " table "_past WHERE born>=died OR born<1 OR died>amber_epoch()",    \
+	     table ": death"},                                                                   \
+	    {"SELECT 1 FROM (SELECT born,lag(died) OVER (PARTITION BY " key                      \
+	     " ORDER BY died) AS before FROM " table "_past) WHERE before>born",                 \
+	     table ": two versions at once"},                                                    \
+	{                                                                                        \
+		"SELECT 1 FROM " table "_past p JOIN " table " c ON " on " WHERE p.died>c.born", \
+		    table ": a past version of the present"                                      \
+	}
 
 static const struct check {
 	const char *sql;
@@ -36,11 +42,13 @@ static const struct check {
     {"SELECT 1 FROM dentry d LEFT JOIN inode i ON i.ino=d.parent WHERE i.ino IS NULL OR "
      "NOT " IS_DIR("i."),
      "an entry that is in no folder"},
-    {"SELECT 1 FROM inode i WHERE NOT " IS_DIR("i.") " AND i.nlink<>"
-     "(SELECT count(*) FROM dentry d WHERE d.ino=i.ino)",
+    {"SELECT 1 FROM inode i WHERE NOT " IS_DIR(
+         "i.") " AND i.nlink<>"
+               "(SELECT count(*) FROM dentry d WHERE d.ino=i.ino)",
      "a file's link count"},
-    {"SELECT 1 FROM inode i WHERE " IS_DIR("i.") " AND i.ino<>1 AND (i.nlink>0)<>"
-     "(SELECT count(*) FROM dentry d WHERE d.ino=i.ino)",
+    {"SELECT 1 FROM inode i WHERE " IS_DIR(
+         "i.") " AND i.ino<>1 AND (i.nlink>0)<>"
+               "(SELECT count(*) FROM dentry d WHERE d.ino=i.ino)",
      "a folder's link count"},
     {"SELECT 1 FROM extent e LEFT JOIN inode i ON i.ino=e.ino WHERE i.ino IS NULL",
      "an extent without its inode"},
@@ -87,9 +95,8 @@ static int check_file(struct index *ix, bool quick)
 	sqlite3_stmt *st = NULL;
 	int rc;
 
-	rc = sqlite3_prepare_v2(ix->db,
-				quick ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)", -1,
-				&st, NULL);
+	rc = sqlite3_prepare_v2(
+	    ix->db, quick ? "PRAGMA quick_check(1)" : "PRAGMA integrity_check(1)", -1, &st, NULL);
 	if (rc != SQLITE_OK)
 		return index_stmt_error(ix, rc);
 	rc = index_stmt_step(ix, st);
@@ -97,8 +104,8 @@ static int check_file(struct index *ix, bool quick)
 		const char *text = (const char *)sqlite3_column_text(st, 0);
 
 		rc = text && sqlite3_stricmp(text, "ok") == 0
-			 ? 0
-			 : err_note(ERR_CORRUPT, "index: %s", text ? text : "damaged");
+		         ? 0
+		         : err_note(ERR_CORRUPT, "index: %s", text ? text : "damaged");
 	}
 	sqlite3_finalize(st);
 	if (rc == ERR_CORRUPT) { /* the report hides what the file layer met */
@@ -116,10 +123,11 @@ static int check_totals(struct index *ix)
 	int rc;
 
 	rc = query(ix,
-		   "SELECT coalesce(sum(NOT " IS_DIR("") "),0),coalesce(sum(" IS_DIR("") "),0),"
-		   "coalesce(sum(CASE WHEN " IS_REG("") " THEN size END),0) "
-		   "FROM inode WHERE nlink>0",
-		   &found, &sum);
+	           "SELECT coalesce(sum(NOT " IS_DIR("") "),0),coalesce(sum(" IS_DIR(
+	               "") "),0),"
+	                   "coalesce(sum(CASE WHEN " IS_REG("") " THEN size END),0) "
+	                                                        "FROM inode WHERE nlink>0",
+	           &found, &sum);
 	if (rc != 0)
 		return rc;
 	if (sum.files != ix->state.files || sum.folders != ix->state.folders ||

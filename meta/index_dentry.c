@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names. The key of an entry is (parent, cookie): the cookie is the name's hash (XXH3, 55 bits) shifted up by 8, and a number
- * that tells names with the same hash apart, so that a look-up is one search, and a walk through a folder goes on after any entry, also one that is
- * gone. The hash is the same everywhere and forever: cookies are part of what checkpoints carry.
+ * Names. The key of an entry is (parent, cookie): the cookie is the name's hash (XXH3, 55 bits)
+ * shifted up by 8, and a number that tells names with the same hash apart, so that a look-up is one
+ * search, and a walk through a folder goes on after any entry, also one that is gone. The hash is
+ * the same everywhere and forever: cookies are part of what checkpoints carry.
  *
  *   cookie = 0 | hash, bits 1 to 55 of XXH3_64bits(name) | 8 bits	never 0, 1 or 2
  *
- * A removed name's cookie may be given to another name of the same hash; at any moment it has one owner.
+ * A removed name's cookie may be given to another name of the same hash; at any moment it has one
+ * owner.
  */
 #include "meta/index_impl.h"
 
@@ -37,12 +39,12 @@ int index_dentry_valid(const struct index_dentry *row)
 {
 	if (row->parent < 1 || row->parent > INT64_MAX || row->ino < 1 || row->ino > INT64_MAX)
 		return err_note(ERR_INVAL, "index: entry of inode %llu",
-				(unsigned long long)row->ino);
+		                (unsigned long long)row->ino);
 	return name_valid(row->name, row->name_len);
 }
 
 void index_dentry_bind(sqlite3_stmt *st, const struct index_dentry *row, uint64_t cookie,
-		       int64_t born)
+                       int64_t born)
 {
 	index_bind_u64(st, 1, row->parent);
 	index_bind_u64(st, 2, cookie);
@@ -54,7 +56,7 @@ void index_dentry_bind(sqlite3_stmt *st, const struct index_dentry *row, uint64_
 /* ---- reading ---- */
 
 static int get_with(struct index *ix, enum index_stmt id, const char *sql, uint64_t parent,
-		    const char *name, size_t len, int64_t at, struct index_dentry *ret)
+                    const char *name, size_t len, int64_t at, struct index_dentry *ret)
 {
 	struct index_cols c = {0};
 	struct index_dentry row;
@@ -88,15 +90,14 @@ static int get_with(struct index *ix, enum index_stmt id, const char *sql, uint6
 #define GET_WHERE "WHERE parent=?1 AND cookie BETWEEN ?2 AND ?3 AND name=?4"
 
 static int get_now(struct index *ix, uint64_t parent, const char *name, size_t len,
-		   struct index_dentry *ret)
+                   struct index_dentry *ret)
 {
-	return get_with(ix, STMT_DENTRY_GET,
-			"SELECT " SCHEMA_DENTRY("") " FROM dentry " GET_WHERE, parent, name, len,
-			INDEX_NOW, ret);
+	return get_with(ix, STMT_DENTRY_GET, "SELECT " SCHEMA_DENTRY("") " FROM dentry " GET_WHERE,
+	                parent, name, len, INDEX_NOW, ret);
 }
 
 int index_dentry_get(struct index *ix, uint64_t parent, const char *name, size_t len, int64_t at,
-		     struct index_dentry *ret)
+                     struct index_dentry *ret)
 {
 	struct index_dentry row;
 	int rc;
@@ -106,25 +107,25 @@ int index_dentry_get(struct index *ix, uint64_t parent, const char *name, size_t
 	rc = get_now(ix, parent, name, len, &row);
 	if ((rc == 0 && row.born > at) || (rc == ERR_NOENT && at != INDEX_NOW))
 		return get_with(ix, STMT_DENTRY_GET_PAST,
-				"SELECT " SCHEMA_DENTRY("") " FROM dentry_past " GET_WHERE
-				" AND born<=?5 AND died>?5",
-				parent, name, len, at, ret);
+		                "SELECT " SCHEMA_DENTRY("") " FROM dentry_past " GET_WHERE
+		                                            " AND born<=?5 AND died>?5",
+		                parent, name, len, at, ret);
 	if (rc == 0)
 		*ret = row;
 	return rc;
 }
 
 static int list_now(struct index *ix, uint64_t parent, uint64_t after, index_dentry_fn fn,
-		    void *ctx)
+                    void *ctx)
 {
 	struct index_cols c = {0};
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_DENTRY_LIST,
-			    "SELECT " SCHEMA_DENTRY("d.") "," SCHEMA_INODE("i.")
-			    " FROM dentry d LEFT JOIN inode i ON i.ino=d.ino "
-			    "WHERE d.parent=?1 AND d.cookie>?2 ORDER BY d.cookie",
-			    &c.st);
+	                    "SELECT " SCHEMA_DENTRY("d.") "," SCHEMA_INODE(
+	                        "i.") " FROM dentry d LEFT JOIN inode i ON i.ino=d.ino "
+	                              "WHERE d.parent=?1 AND d.cookie>?2 ORDER BY d.cookie",
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, parent);
@@ -149,16 +150,17 @@ static int list_now(struct index *ix, uint64_t parent, uint64_t after, index_den
 #define PAST_COLUMNS "SELECT " SCHEMA_DENTRY("")
 
 static int list_past(struct index *ix, uint64_t parent, int64_t at, uint64_t after,
-		     index_dentry_fn fn, void *ctx)
+                     index_dentry_fn fn, void *ctx)
 {
 	struct index_cols c = {0};
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_DENTRY_LIST_PAST,
-			    PAST_COLUMNS " FROM dentry WHERE parent=?1 AND cookie>?2 AND born<=?3 "
-			    "UNION ALL " PAST_COLUMNS " FROM dentry_past "
-			    "WHERE parent=?1 AND cookie>?2 AND born<=?3 AND died>?3 ORDER BY 2",
-			    &c.st);
+	                    PAST_COLUMNS
+	                    " FROM dentry WHERE parent=?1 AND cookie>?2 AND born<=?3 "
+	                    "UNION ALL " PAST_COLUMNS " FROM dentry_past "
+	                    "WHERE parent=?1 AND cookie>?2 AND born<=?3 AND died>?3 ORDER BY 2",
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, parent);
@@ -185,7 +187,7 @@ static int list_past(struct index *ix, uint64_t parent, int64_t at, uint64_t aft
 }
 
 int index_dentry_list(struct index *ix, uint64_t parent, int64_t at, uint64_t after,
-		      index_dentry_fn fn, void *ctx)
+                      index_dentry_fn fn, void *ctx)
 {
 	if (after >= INT64_MAX)
 		return 0;
@@ -204,10 +206,10 @@ int index_dentry_of(struct index *ix, uint64_t ino, int64_t at, index_dentry_fn 
 		rc = index_stmt_get(ix, id, PAST_COLUMNS " FROM dentry WHERE ino=?1", &c.st);
 	else
 		rc = index_stmt_get(ix, id,
-				    PAST_COLUMNS " FROM dentry WHERE ino=?1 AND born<=?2 "
-				    "UNION ALL " PAST_COLUMNS " FROM dentry_past "
-				    "WHERE ino=?1 AND born<=?2 AND died>?2",
-				    &c.st);
+		                    PAST_COLUMNS " FROM dentry WHERE ino=?1 AND born<=?2 "
+		                                 "UNION ALL " PAST_COLUMNS " FROM dentry_past "
+		                                 "WHERE ino=?1 AND born<=?2 AND died>?2",
+		                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -233,7 +235,7 @@ int index_dentry_any(struct index *ix, uint64_t parent, bool *ret)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_DENTRY_ANY, "SELECT 1 FROM dentry WHERE parent=?1 LIMIT 1",
-			    &st);
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, parent);
@@ -255,9 +257,9 @@ static int find_slot(struct index *ix, const struct index_dentry *row, uint64_t 
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_DENTRY_SLOTS,
-			    "SELECT cookie,name FROM dentry WHERE parent=?1 AND "
-			    "cookie BETWEEN ?2 AND ?3 ORDER BY cookie",
-			    &c.st);
+	                    "SELECT cookie,name FROM dentry WHERE parent=?1 AND "
+	                    "cookie BETWEEN ?2 AND ?3 ORDER BY cookie",
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, row->parent);
@@ -299,10 +301,11 @@ int index_dentry_add(struct index *ix, const struct index_dentry *row)
 	if (rc == 0)
 		rc = find_slot(ix, row, &cookie);
 	if (rc == 0)
-		rc = index_stmt_get(ix, STMT_DENTRY_ADD,
-				    "INSERT INTO dentry(" SCHEMA_DENTRY("") ") "
-				    "VALUES(?1,?2,?3,?4,?5)",
-				    &st);
+		rc =
+		    index_stmt_get(ix, STMT_DENTRY_ADD,
+		                   "INSERT INTO dentry(" SCHEMA_DENTRY("") ") "
+		                                                           "VALUES(?1,?2,?3,?4,?5)",
+		                   &st);
 	if (rc != 0)
 		return rc;
 	index_dentry_bind(st, row, cookie, ix->state.epoch);
@@ -320,9 +323,9 @@ int index_dentry_set(struct index *ix, const struct index_dentry *row)
 		rc = get_now(ix, row->parent, row->name, row->name_len, &old);
 	if (rc != 0 || old.ino == row->ino)
 		return rc;
-	rc = index_stmt_get(ix, STMT_DENTRY_SET,
-			    "UPDATE OR FAIL dentry SET ino=?3,born=?4 WHERE parent=?1 AND cookie=?2",
-			    &st);
+	rc = index_stmt_get(
+	    ix, STMT_DENTRY_SET,
+	    "UPDATE OR FAIL dentry SET ino=?3,born=?4 WHERE parent=?1 AND cookie=?2", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, row->parent);
@@ -343,7 +346,7 @@ int index_dentry_remove(struct index *ix, uint64_t parent, const char *name, siz
 	rc = get_now(ix, parent, name, len, &old);
 	if (rc == 0)
 		rc = index_stmt_get(ix, STMT_DENTRY_REMOVE,
-				    "DELETE FROM dentry WHERE parent=?1 AND cookie=?2", &st);
+		                    "DELETE FROM dentry WHERE parent=?1 AND cookie=?2", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, parent);

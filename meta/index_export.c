@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole tables, out and in again. What comes in is a checkpoint that somebody stored: each row is checked as it comes, alone; what
- * holds between rows is for index_check().
+ * Whole tables, out and in again. What comes in is a checkpoint that somebody stored: each row is
+ * checked as it comes, alone; what holds between rows is for index_check().
  */
 #include "meta/index_impl.h"
 
@@ -92,8 +92,7 @@ static const struct source {
 	const char *sql;
 } sources[] = {
     {INDEX_TABLE_INODE, CURRENT, "SELECT " SCHEMA_INODE("") " FROM inode ORDER BY ino"},
-    {INDEX_TABLE_INODE, PAST,
-     "SELECT " SCHEMA_INODE("") ",died FROM inode_past ORDER BY ino,died"},
+    {INDEX_TABLE_INODE, PAST, "SELECT " SCHEMA_INODE("") ",died FROM inode_past ORDER BY ino,died"},
     {INDEX_TABLE_DENTRY, CURRENT,
      "SELECT " SCHEMA_DENTRY("") " FROM dentry ORDER BY parent,cookie"},
     {INDEX_TABLE_DENTRY, PAST,
@@ -148,9 +147,10 @@ int index_export(struct index *ix, index_row_fn fn, void *ctx)
 
 /* ---- in ---- */
 
-/* Run an insertion whose columns are bound, with `died` as parameter @cols + 1 when it is one of the past. */
+/* Run an insertion whose columns are bound, with `died` as parameter @cols + 1 when it is one of
+ * the past. */
 static int run(struct index *ix, enum index_stmt id, sqlite3_stmt *st, const struct index_row *row,
-	       int cols)
+               int cols)
 {
 	if (row->died != INDEX_NOW)
 		index_bind_i64(st, cols + 1, row->died);
@@ -167,11 +167,13 @@ static int import_inode(struct index *ix, const struct index_row *row)
 	rc = index_inode_valid(&row->inode);
 	if (rc == 0)
 		rc = index_stmt_get(ix, id,
-				    past ? "INSERT INTO inode_past(" SCHEMA_INODE("") ",died) "
-					   "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-					 : "INSERT INTO inode(" SCHEMA_INODE("") ") "
-					   "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-				    &st);
+		                    past ? "INSERT INTO inode_past(" SCHEMA_INODE(
+		                               "") ",died) "
+		                                   "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+		                         : "INSERT INTO inode(" SCHEMA_INODE(
+		                               "") ") "
+		                                   "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		                    &st);
 	if (rc != 0)
 		return rc;
 	index_inode_bind(st, &row->inode, row->born);
@@ -192,11 +194,12 @@ static int import_dentry(struct index *ix, const struct index_row *row)
 	hash = index_dentry_hash(row->dentry.name, row->dentry.name_len);
 	if ((row->dentry.cookie & ~(uint64_t)255) != hash)
 		return err_note(ERR_CORRUPT, "index: a cookie that is not of its name");
-	rc = index_stmt_get(ix, id,
-			    past ? "INSERT INTO dentry_past(" SCHEMA_DENTRY("") ",died) "
-				   "VALUES(?,?,?,?,?,?)"
-				 : "INSERT INTO dentry(" SCHEMA_DENTRY("") ") VALUES(?,?,?,?,?)",
-			    &st);
+	rc =
+	    index_stmt_get(ix, id,
+	                   past ? "INSERT INTO dentry_past(" SCHEMA_DENTRY("") ",died) "
+	                                                                       "VALUES(?,?,?,?,?,?)"
+	                        : "INSERT INTO dentry(" SCHEMA_DENTRY("") ") VALUES(?,?,?,?,?)",
+	                   &st);
 	if (rc != 0)
 		return rc;
 	index_dentry_bind(st, &row->dentry, row->dentry.cookie, row->born);
@@ -212,12 +215,14 @@ static int import_extent(struct index *ix, const struct index_row *row)
 
 	rc = index_extent_valid(&row->extent);
 	if (rc == 0)
-		rc = index_stmt_get(ix, id,
-				    past ? "INSERT INTO extent_past(" SCHEMA_EXTENT("") ",died) "
-					   "VALUES(?,?,?,?,?,?,?,?,?,?,?)"
-					 : "INSERT INTO extent(" SCHEMA_EXTENT("") ") "
-					   "VALUES(?,?,?,?,?,?,?,?,?,?)",
-				    &st);
+		rc = index_stmt_get(
+		    ix, id,
+		    past ? "INSERT INTO extent_past(" SCHEMA_EXTENT(
+		               "") ",died) "
+		                   "VALUES(?,?,?,?,?,?,?,?,?,?,?)"
+		         : "INSERT INTO extent(" SCHEMA_EXTENT("") ") "
+		                                                   "VALUES(?,?,?,?,?,?,?,?,?,?)",
+		    &st);
 	if (rc != 0)
 		return rc;
 	index_extent_bind(st, &row->extent, row->born);
@@ -235,10 +240,10 @@ static int import_xattr(struct index *ix, const struct index_row *row)
 	    row->xattr.name_len > INDEX_NAME_MAX || row->xattr.value_len > INDEX_VALUE_MAX)
 		return ERR_INVAL;
 	rc = index_stmt_get(ix, id,
-			    past ? "INSERT INTO xattr_past(" SCHEMA_XATTR("") ",died) "
-				   "VALUES(?,?,?,?,?)"
-				 : "INSERT INTO xattr(" SCHEMA_XATTR("") ") VALUES(?,?,?,?)",
-			    &st);
+	                    past ? "INSERT INTO xattr_past(" SCHEMA_XATTR("") ",died) "
+	                                                                      "VALUES(?,?,?,?,?)"
+	                         : "INSERT INTO xattr(" SCHEMA_XATTR("") ") VALUES(?,?,?,?)",
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, row->xattr.ino);
@@ -281,6 +286,6 @@ int index_import(struct index *ix, const struct index_row *row)
 	rc = import_row(ix, row);
 	if (rc == ERR_INVAL || rc == ERR_EXIST || rc == ERR_NAMETOOLONG)
 		return err_note(ERR_CORRUPT, "index: a row that cannot be (table %d, %s)",
-				(int)row->table, err_name(rc));
+		                (int)row->table, err_name(rc));
 	return rc;
 }

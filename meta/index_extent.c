@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Extents: which sealed pages are the data of a file. The current extents of an inode never overlap, so the only one that can reach into a range
- * from before it is the last that begins before it: each query starts there.
+ * Extents: which sealed pages are the data of a file. The current extents of an inode never
+ * overlap, so the only one that can reach into a range from before it is the last that begins
+ * before it: each query starts there.
  *
- * A sealed page is 4096 bytes and a tag, so the place in the pack of an extent's right-hand rest is known without looking at it.
+ * A sealed page is 4096 bytes and a tag, so the place in the pack of an extent's right-hand rest is
+ * known without looking at it.
  */
 #include "meta/index_impl.h"
 
@@ -15,13 +17,13 @@
 int index_extent_valid(const struct index_extent *row)
 {
 	bool ok = row->ino >= 1 && row->ino <= INT64_MAX && row->page <= INDEX_PAGE_MAX &&
-		  row->npages >= 1 && row->page + row->npages <= INDEX_PAGE_MAX &&
-		  row->first <= UINT32_MAX - row->npages && row->tail >= 1 && row->tail <= 4096 &&
-		  row->key <= INT64_MAX && row->pack <= INT64_MAX && row->off <= INT64_MAX;
+	          row->npages >= 1 && row->page + row->npages <= INDEX_PAGE_MAX &&
+	          row->first <= UINT32_MAX - row->npages && row->tail >= 1 && row->tail <= 4096 &&
+	          row->key <= INT64_MAX && row->pack <= INT64_MAX && row->off <= INT64_MAX;
 
 	return ok ? 0
-		  : err_note(ERR_INVAL, "index: extent of inode %llu",
-			     (unsigned long long)row->ino);
+	          : err_note(ERR_INVAL, "index: extent of inode %llu",
+	                     (unsigned long long)row->ino);
 }
 
 void index_extent_bind(sqlite3_stmt *st, const struct index_extent *row, int64_t born)
@@ -56,13 +58,12 @@ static const char list_sql[] = SELECT
 static const char list_past_sql[] = SELECT
     " FROM extent WHERE ino=?1 AND page>=coalesce("
     "(SELECT max(page) FROM extent WHERE ino=?1 AND page<=?2),0) AND " IN_RANGE " AND born<=?4 "
-    "UNION ALL " SELECT
-    " FROM extent_past WHERE ino=?1 AND page>=coalesce("
+    "UNION ALL " SELECT " FROM extent_past WHERE ino=?1 AND page>=coalesce("
     "(SELECT max(page) FROM extent_past WHERE ino=?1 AND page<=?2 AND born<=?4 AND died>?4),0) "
     "AND " IN_RANGE " AND born<=?4 AND died>?4 ORDER BY 2";
 
 int index_extent_list(struct index *ix, uint64_t ino, int64_t at, uint64_t page, uint64_t npages,
-		      index_extent_fn fn, void *ctx)
+                      index_extent_fn fn, void *ctx)
 {
 	enum index_stmt id = at == INDEX_NOW ? STMT_EXTENT_LIST : STMT_EXTENT_LIST_PAST;
 	struct index_cols c = {0};
@@ -98,9 +99,9 @@ static int get_before(struct index *ix, uint64_t ino, uint64_t page, struct inde
 	struct index_cols c = {0};
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_EXTENT_BEFORE,
-			    SELECT " FROM extent WHERE ino=?1 AND page<?2 ORDER BY page DESC LIMIT 1",
-			    &c.st);
+	rc = index_stmt_get(
+	    ix, STMT_EXTENT_BEFORE,
+	    SELECT " FROM extent WHERE ino=?1 AND page<?2 ORDER BY page DESC LIMIT 1", &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -145,10 +146,11 @@ static int insert(struct index *ix, const struct index_extent *row)
 	sqlite3_stmt *st;
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_EXTENT_ADD,
-			    "INSERT INTO extent(" SCHEMA_EXTENT("") ") "
-			    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-			    &st);
+	rc = index_stmt_get(
+	    ix, STMT_EXTENT_ADD,
+	    "INSERT INTO extent(" SCHEMA_EXTENT("") ") "
+	                                            "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+	    &st);
 	if (rc != 0)
 		return rc;
 	index_extent_bind(st, row, ix->state.epoch);
@@ -190,9 +192,9 @@ static int batch_end(struct index *ix, uint64_t ino, uint64_t page, uint64_t end
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_EXTENT_BATCH,
-			    "SELECT page FROM extent WHERE ino=?1 AND page>=?2 AND page<?3 "
-			    "ORDER BY page LIMIT 1 OFFSET " REMOVE_BATCH,
-			    &c.st);
+	                    "SELECT page FROM extent WHERE ino=?1 AND page>=?2 AND page<?3 "
+	                    "ORDER BY page LIMIT 1 OFFSET " REMOVE_BATCH,
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -201,8 +203,7 @@ static int batch_end(struct index *ix, uint64_t ino, uint64_t page, uint64_t end
 	rc = index_stmt_step(ix, c.st);
 	if (rc >= 0)
 		*ret = rc == 1 ? index_cols_u64(&c, page + 1, end) : end;
-	return index_stmt_end(ix, STMT_EXTENT_BATCH, c.st,
-			      rc < 0 ? rc : index_cols_end(&c));
+	return index_stmt_end(ix, STMT_EXTENT_BATCH, c.st, rc < 0 ? rc : index_cols_end(&c));
 }
 
 int index_extent_remove_range(struct index *ix, uint64_t ino, uint64_t page, uint64_t end)
@@ -243,11 +244,11 @@ static int insert_rest(struct index *ix, const struct index_extent *row, uint64_
 }
 
 /*
- * @last is the last extent that begins before @end. One that reaches in from before is the last before @page, as
- * extents do not overlap; both may be the same one, which then gets a hole.
+ * @last is the last extent that begins before @end. One that reaches in from before is the last
+ * before @page, as extents do not overlap; both may be the same one, which then gets a hole.
  */
 static int clear(struct index *ix, uint64_t page, uint64_t end, const struct index_extent *last,
-		 uint64_t *ret_pages)
+                 uint64_t *ret_pages)
 {
 	uint64_t last_end = last->page + last->npages;
 	uint64_t rest = last_end > end ? last_end - end : 0;
@@ -282,7 +283,7 @@ static int clear(struct index *ix, uint64_t page, uint64_t end, const struct ind
 }
 
 int index_extent_clear(struct index *ix, uint64_t ino, uint64_t page, uint64_t npages,
-		       uint64_t *ret_pages)
+                       uint64_t *ret_pages)
 {
 	uint64_t end = range_end(page, npages);
 	struct index_extent last;

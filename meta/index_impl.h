@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the index share: the struct, prepared statements, decoding of rows. Inside meta/ only. */
+/* What the files of the index share: the struct, prepared statements, decoding of rows. Inside
+ * meta/ only. */
 #ifndef AMBERFS_META_INDEX_IMPL_H
 #define AMBERFS_META_INDEX_IMPL_H
 
@@ -92,7 +93,7 @@ struct index {
 	bool reader;
 	struct index_state state;
 	struct index_state stored; /* what the table holds */
-	uint64_t wal_frames;	   /* committed, not in the main file */
+	uint64_t wal_frames;       /* committed, not in the main file */
 	sqlite3_stmt *stmts[STMT_COUNT];
 	uint8_t *result; /* bytes that results point to, until the next call */
 	size_t result_cap;
@@ -107,7 +108,8 @@ struct index {
 /** Turn a failed SQLite code into one of ours, with a note. */
 int index_stmt_error(struct index *ix, int rc);
 
-/** The prepared statement @id for @sql (always the same for one id), ready to be bound; a second one while a callback runs inside the first. */
+/** The prepared statement @id for @sql (always the same for one id), ready to be bound; a second
+ * one while a callback runs inside the first. */
 int index_stmt_get(struct index *ix, enum index_stmt id, const char *sql, sqlite3_stmt **ret);
 
 /** 1: a row, 0: no more, else an error. */
@@ -171,12 +173,13 @@ int index_extent_valid(const struct index_extent *row);
 /** Bind the columns SCHEMA_..., from the first parameter on. */
 void index_inode_bind(sqlite3_stmt *st, const struct index_inode *row, int64_t born);
 void index_dentry_bind(sqlite3_stmt *st, const struct index_dentry *row, uint64_t cookie,
-		       int64_t born);
+                       int64_t born);
 void index_extent_bind(sqlite3_stmt *st, const struct index_extent *row, int64_t born);
 
 /* ---- between the files ---- */
 
-/** Note that the inode's xattrs or data change: its row is born anew in this epoch, if it is older. */
+/** Note that the inode's xattrs or data change: its row is born anew in this epoch, if it is older.
+ */
 int index_inode_touch(struct index *ix, uint64_t ino);
 
 /** The first of the 256 cookies of a name. */

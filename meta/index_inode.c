@@ -2,11 +2,13 @@
 /*
  * Inodes. Writing keeps the totals of the state: an inode counts while it has a link.
  *
- * `born` of the row is the epoch of the last change of the row, the xattrs or the data, which is what lets index_changed_inodes() look at this table
- * alone. The callers of xattrs and extents see to it with index_inode_touch(); a small table of inodes that were born in this epoch for certain
+ * `born` of the row is the epoch of the last change of the row, the xattrs or the data, which is
+ * what lets index_changed_inodes() look at this table alone. The callers of xattrs and extents see
+ * to it with index_inode_touch(); a small table of inodes that were born in this epoch for certain
  * makes that free in the usual case (a write sets the size and the times as well).
  *
- * `born` is set only when it changes: it is indexed, and a column of an index that is named in an UPDATE costs two more searches.
+ * `born` is set only when it changes: it is indexed, and a column of an index that is named in an
+ * UPDATE costs two more searches.
  */
 #include "meta/index_impl.h"
 
@@ -17,7 +19,7 @@
 int index_inode_valid(const struct index_inode *row)
 {
 	bool ok = row->ino >= 1 && row->ino <= INT64_MAX && row->size <= INT64_MAX &&
-		  row->pages <= INDEX_PAGE_MAX && row->target_len <= INDEX_TARGET_MAX;
+	          row->pages <= INDEX_PAGE_MAX && row->target_len <= INDEX_TARGET_MAX;
 
 	return ok ? 0 : err_note(ERR_INVAL, "index: inode %llu", (unsigned long long)row->ino);
 }
@@ -65,7 +67,7 @@ int index_inode_touch(struct index *ix, uint64_t ino)
 	if (touched(ix, ino))
 		return 0;
 	rc = index_stmt_get(ix, STMT_INODE_TOUCH,
-			    "UPDATE OR FAIL inode SET born=?2 WHERE ino=?1 AND born<?2", &st);
+	                    "UPDATE OR FAIL inode SET born=?2 WHERE ino=?1 AND born<?2", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -101,10 +103,11 @@ static int get_past(struct index *ix, uint64_t ino, int64_t at, struct index_ino
 	sqlite3_stmt *st;
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_INODE_GET_PAST,
-			    "SELECT " SCHEMA_INODE("") " FROM inode_past "
-			    "WHERE ino=?1 AND died>?2 ORDER BY died LIMIT 1",
-			    &st);
+	rc = index_stmt_get(
+	    ix, STMT_INODE_GET_PAST,
+	    "SELECT " SCHEMA_INODE("") " FROM inode_past "
+	                               "WHERE ino=?1 AND died>?2 ORDER BY died LIMIT 1",
+	    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -127,8 +130,8 @@ int index_inode_get(struct index *ix, uint64_t ino, int64_t at, struct index_ino
 	sqlite3_stmt *st;
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_INODE_GET, "SELECT " SCHEMA_INODE("") " FROM inode WHERE ino=?1",
-			    &st);
+	rc = index_stmt_get(ix, STMT_INODE_GET,
+	                    "SELECT " SCHEMA_INODE("") " FROM inode WHERE ino=?1", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -150,7 +153,7 @@ int index_orphans(struct index *ix, index_ino_fn fn, void *ctx)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_INODE_ORPHANS,
-			    "SELECT ino FROM inode WHERE nlink=0 ORDER BY ino", &c.st);
+	                    "SELECT ino FROM inode WHERE nlink=0 ORDER BY ino", &c.st);
 	if (rc != 0)
 		return rc;
 	while ((rc = index_stmt_step(ix, c.st)) == 1) {
@@ -188,10 +191,12 @@ int index_inode_add(struct index *ix, const struct index_inode *row)
 
 	rc = index_inode_valid(row);
 	if (rc == 0)
-		rc = index_stmt_get(ix, STMT_INODE_ADD,
-				    "INSERT INTO inode(" SCHEMA_INODE("") ") "
-				    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
-				    &st);
+		rc =
+		    index_stmt_get(ix, STMT_INODE_ADD,
+		                   "INSERT INTO inode(" SCHEMA_INODE(
+		                       "") ") "
+		                           "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+		                   &st);
 	if (rc != 0)
 		return rc;
 	index_inode_bind(st, row, ix->state.epoch);
@@ -210,7 +215,7 @@ static int get_old(struct index *ix, uint64_t ino, struct index_inode *ret)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_INODE_OLD,
-			    "SELECT mode,nlink,size,born FROM inode WHERE ino=?1", &c.st);
+	                    "SELECT mode,nlink,size,born FROM inode WHERE ino=?1", &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -227,8 +232,8 @@ static int get_old(struct index *ix, uint64_t ino, struct index_inode *ret)
 	return index_stmt_end(ix, STMT_INODE_OLD, c.st, rc);
 }
 
-#define SET_COLUMNS                                                                                \
-	"mode=?2,uid=?3,gid=?4,nlink=?5,rdev=?6,size=?7,pages=?8,atime=?9,mtime=?10,ctime=?11,"    \
+#define SET_COLUMNS                                                                             \
+	"mode=?2,uid=?3,gid=?4,nlink=?5,rdev=?6,size=?7,pages=?8,atime=?9,mtime=?10,ctime=?11," \
 	"btime=?12,target=?13"
 
 int index_inode_set(struct index *ix, const struct index_inode *row)
@@ -246,7 +251,7 @@ int index_inode_set(struct index *ix, const struct index_inode *row)
 	if (old.born == ix->state.epoch) {
 		id = STMT_INODE_SET;
 		rc = index_stmt_get(ix, id, "UPDATE OR FAIL inode SET " SET_COLUMNS " WHERE ino=?1",
-				    &st);
+		                    &st);
 	} else {
 		rc = index_stmt_get(
 		    ix, id, "UPDATE OR FAIL inode SET " SET_COLUMNS ",born=?14 WHERE ino=?1", &st);

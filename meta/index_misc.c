@@ -16,8 +16,8 @@ int index_filekey_get(struct index *ix, uint64_t id, struct index_filekey *ret)
 	size_t len;
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_FILEKEY_GET,
-			    "SELECT master,wrapped FROM filekey WHERE id=?1", &c.st);
+	rc = index_stmt_get(ix, STMT_FILEKEY_GET, "SELECT master,wrapped FROM filekey WHERE id=?1",
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, id);
@@ -43,7 +43,7 @@ int index_filekey_set(struct index *ix, const struct index_filekey *row)
 	if (row->id > INT64_MAX)
 		return err_note(ERR_INVAL, "index: file key");
 	rc = index_stmt_get(ix, STMT_FILEKEY_SET,
-			    "REPLACE INTO filekey(id,master,wrapped) VALUES(?1,?2,?3)", &st);
+	                    "REPLACE INTO filekey(id,master,wrapped) VALUES(?1,?2,?3)", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, row->id);
@@ -98,7 +98,7 @@ int index_pack_set(struct index *ix, const struct index_pack *row)
 	if (row->num > INT64_MAX || row->size > INT64_MAX)
 		return err_note(ERR_INVAL, "index: pack");
 	rc = index_stmt_get(ix, STMT_PACK_SET, "REPLACE INTO pack(num,name,size) VALUES(?1,?2,?3)",
-			    &st);
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, row->num);
@@ -137,7 +137,7 @@ int index_epoch_add(struct index *ix, int64_t epoch, int64_t closed_ns)
 	if (epoch < 1 || epoch == INT64_MAX)
 		return err_note(ERR_INVAL, "index: epoch");
 	rc = index_stmt_get(ix, STMT_EPOCH_ADD, "INSERT INTO epoch(epoch,closed) VALUES(?1,?2)",
-			    &st);
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_i64(st, 1, epoch);
@@ -159,7 +159,8 @@ static int take_epoch(sqlite3_stmt *st, int64_t *ret_epoch, int64_t *ret_closed_
 	return rc;
 }
 
-/* The clock may have been set back between epochs, so the times need not ascend: look from the newest on. */
+/* The clock may have been set back between epochs, so the times need not ascend: look from the
+ * newest on. */
 int index_epoch_at(struct index *ix, int64_t time_ns, int64_t *ret_epoch, int64_t *ret_closed_ns)
 {
 	sqlite3_stmt *st;
@@ -186,7 +187,7 @@ int index_epoch_time(struct index *ix, int64_t epoch, int64_t *ret_closed_ns)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_EPOCH_TIME, "SELECT epoch,closed FROM epoch WHERE epoch=?1",
-			    &st);
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_i64(st, 1, epoch);
@@ -204,7 +205,7 @@ int index_epoch_list(struct index *ix, int64_t from, index_epoch_fn fn, void *ct
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_EPOCH_LIST,
-			    "SELECT epoch,closed FROM epoch WHERE epoch>=?1 ORDER BY epoch", &st);
+	                    "SELECT epoch,closed FROM epoch WHERE epoch>=?1 ORDER BY epoch", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_i64(st, 1, from);
@@ -244,7 +245,7 @@ int index_snapshot_get(struct index *ix, const char *name, size_t len, struct in
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_SNAPSHOT_GET,
-			    "SELECT name,epoch,created FROM snapshot WHERE name=?1", &st);
+	                    "SELECT name,epoch,created FROM snapshot WHERE name=?1", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_blob(st, 1, name, len);
@@ -271,9 +272,9 @@ int index_snapshot_add(struct index *ix, const struct index_snapshot *row)
 	if (row->name_len > INDEX_NAME_MAX)
 		return ERR_NAMETOOLONG;
 	rc = index_stmt_get(ix, STMT_SNAPSHOT_ADD,
-			    "INSERT INTO snapshot(name,epoch,created) VALUES(?1,?2,?3) "
-			    "ON CONFLICT DO NOTHING",
-			    &st);
+	                    "INSERT INTO snapshot(name,epoch,created) VALUES(?1,?2,?3) "
+	                    "ON CONFLICT DO NOTHING",
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_blob(st, 1, row->name, row->name_len);
@@ -302,7 +303,7 @@ int index_snapshot_list(struct index *ix, index_snapshot_fn fn, void *ctx)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_SNAPSHOT_LIST,
-			    "SELECT name,epoch,created FROM snapshot ORDER BY epoch,name", &st);
+	                    "SELECT name,epoch,created FROM snapshot ORDER BY epoch,name", &st);
 	if (rc != 0)
 		return rc;
 	while ((rc = index_stmt_step(ix, st)) == 1) {

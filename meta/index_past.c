@@ -2,10 +2,11 @@
 /*
  * What changed between two epochs, and bringing an inode back.
  *
- * Bringing back makes the current rows of @dst equal to the rows that @src had at epoch `at`, in two passes for each table: what should not be there goes,
- * what is missing comes. What `at` sees never changes while that is done, also when @dst is @src: rows only move from the current table to the past
- * with died = the open epoch, which is after `at`. Rows are taken in batches, so that no statement walks over a table that is being written,
- * and memory stays the same for any file.
+ * Bringing back makes the current rows of @dst equal to the rows that @src had at epoch `at`, in
+ * two passes for each table: what should not be there goes, what is missing comes. What `at` sees
+ * never changes while that is done, also when @dst is @src: rows only move from the current table
+ * to the past with died = the open epoch, which is after `at`. Rows are taken in batches, so that
+ * no statement walks over a table that is being written, and memory stays the same for any file.
  */
 #include "meta/index_impl.h"
 
@@ -22,11 +23,12 @@ int index_changed_inodes(struct index *ix, int64_t from, int64_t to, index_ino_f
 	struct index_cols c = {0};
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_CHANGED_INODES,
-			    "SELECT ino FROM inode WHERE born>?1 AND born<=?2 "
-			    "UNION SELECT ino FROM inode_past WHERE born>?1 AND born<=?2 "
-			    "UNION SELECT ino FROM inode_past WHERE died>?1 AND died<=?2 ORDER BY 1",
-			    &c.st);
+	rc =
+	    index_stmt_get(ix, STMT_CHANGED_INODES,
+	                   "SELECT ino FROM inode WHERE born>?1 AND born<=?2 "
+	                   "UNION SELECT ino FROM inode_past WHERE born>?1 AND born<=?2 "
+	                   "UNION SELECT ino FROM inode_past WHERE died>?1 AND died<=?2 ORDER BY 1",
+	                   &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_i64(c.st, 1, from);
@@ -46,7 +48,7 @@ int index_changed_inodes(struct index *ix, int64_t from, int64_t to, index_ino_f
 }
 
 int index_changed_dentries(struct index *ix, int64_t from, int64_t to, index_dentry_fn fn,
-			   void *ctx)
+                           void *ctx)
 {
 	struct index_cols c = {0};
 	int rc;
@@ -82,9 +84,9 @@ int index_inode_versions(struct index *ix, uint64_t ino, index_epoch_fn fn, void
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_INODE_VERSIONS,
-			    "SELECT born FROM inode WHERE ino=?1 "
-			    "UNION ALL SELECT born FROM inode_past WHERE ino=?1 ORDER BY 1 DESC",
-			    &c.st);
+	                    "SELECT born FROM inode WHERE ino=?1 "
+	                    "UNION ALL SELECT born FROM inode_past WHERE ino=?1 ORDER BY 1 DESC",
+	                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -137,12 +139,12 @@ static int revive_inode(struct index *ix, uint64_t dst, uint64_t src, int64_t at
 
 /* ---- revive: xattrs ---- */
 
-#define WANTED                                                                                     \
-	"WITH want(name,value) AS (SELECT name,value FROM xattr WHERE ino=?2 AND born<=?3 "        \
+#define WANTED                                                                              \
+	"WITH want(name,value) AS (SELECT name,value FROM xattr WHERE ino=?2 AND born<=?3 " \
 	"UNION ALL SELECT name,value FROM xattr_past WHERE ino=?2 AND born<=?3 AND died>?3) "
 
 static int run_wanted(struct index *ix, enum index_stmt id, const char *sql, uint64_t dst,
-		      uint64_t src, int64_t at)
+                      uint64_t src, int64_t at)
 {
 	sqlite3_stmt *st;
 	int rc;
@@ -166,17 +168,17 @@ static int revive_xattrs(struct index *ix, uint64_t dst, uint64_t src, int64_t a
 	int rc;
 
 	rc = run_wanted(ix, STMT_REVIVE_XATTR_REMOVE,
-			WANTED "DELETE FROM xattr WHERE ino=?1 AND name NOT IN "
-			       "(SELECT name FROM want)",
-			dst, src, at);
+	                WANTED "DELETE FROM xattr WHERE ino=?1 AND name NOT IN "
+	                       "(SELECT name FROM want)",
+	                dst, src, at);
 	if (rc != 0)
 		return rc;
 	return run_wanted(
 	    ix, STMT_REVIVE_XATTR_SET,
 	    WANTED "INSERT OR FAIL INTO xattr(ino,name,value,born) "
-		   "SELECT ?1,name,value,?4 FROM want WHERE true "
-		   "ON CONFLICT(ino,name) DO UPDATE SET value=excluded.value,born=excluded.born "
-		   "WHERE value IS NOT excluded.value",
+	           "SELECT ?1,name,value,?4 FROM want WHERE true "
+	           "ON CONFLICT(ino,name) DO UPDATE SET value=excluded.value,born=excluded.born "
+	           "WHERE value IS NOT excluded.value",
 	    dst, src, at);
 }
 
@@ -206,14 +208,14 @@ static int compare_extent(void *ctx, const struct index_extent *row)
 	const struct index_extent *a = w->row;
 
 	w->found = a->page == row->page && a->npages == row->npages && a->first == row->first &&
-		   a->tail == row->tail && a->key == row->key && a->pack == row->pack &&
-		   a->off == row->off && memcmp(a->salt, row->salt, INDEX_SALT_BYTES) == 0;
+	           a->tail == row->tail && a->key == row->key && a->pack == row->pack &&
+	           a->off == row->off && memcmp(a->salt, row->salt, INDEX_SALT_BYTES) == 0;
 	return 1;
 }
 
 /* Whether @ino has the extent @row at @at. */
 static int has_extent(struct index *ix, uint64_t ino, int64_t at, const struct index_extent *row,
-		      bool *ret)
+                      bool *ret)
 {
 	struct wanted w = {.row = row};
 	int rc = index_extent_list(ix, ino, at, row->page, 1, compare_extent, &w);
@@ -232,10 +234,11 @@ static int drop_extent(struct index *ix, const struct index_extent *row)
 }
 
 /*
- * Walk the extents of @walk at @walk_at; for each that @other does not have at @other_at, either remove it (it is a current one) or add it to @other.
+ * Walk the extents of @walk at @walk_at; for each that @other does not have at @other_at, either
+ * remove it (it is a current one) or add it to @other.
  */
 static int sync_extents(struct index *ix, uint64_t walk, int64_t walk_at, uint64_t other,
-			int64_t other_at, bool remove)
+                        int64_t other_at, bool remove)
 {
 	struct batch b;
 	uint64_t page = 0;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements are prepared when first needed and kept. A callback may ask what its own walk is asking (a walk through a tree), so a
- * statement that is in the middle of its rows is not handed out again: the inner call gets one of its own, freed when it ends.
+ * Statements are prepared when first needed and kept. A callback may ask what its own walk is
+ * asking (a walk through a tree), so a statement that is in the middle of its rows is not handed
+ * out again: the inner call gets one of its own, freed when it ends.
  *
- * Values are bound without a copy; they are the caller's and outlive the call, and no statement runs again before it is bound anew.
+ * Values are bound without a copy; they are the caller's and outlive the call, and no statement
+ * runs again before it is bound anew.
  */
 #include "meta/index_impl.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Extended attributes: a name and a value each. An unchanged value is not written again, so it makes no version. */
+/* Extended attributes: a name and a value each. An unchanged value is not written again, so it
+ * makes no version. */
 #include "meta/index_impl.h"
 
 #include "util/err.h"
 
-/* Step @st, which selects value and born; keeps the value when it was born by @at. ERR_NODATA when it is not. */
+/* Step @st, which selects value and born; keeps the value when it was born by @at. ERR_NODATA when
+ * it is not. */
 static int take_value(struct index *ix, enum index_stmt id, sqlite3_stmt *st, int64_t at,
-		      const void **ret, size_t *ret_len)
+                      const void **ret, size_t *ret_len)
 {
 	struct index_cols c = {.st = st};
 	const void *value;
@@ -26,13 +28,13 @@ static int take_value(struct index *ix, enum index_stmt id, sqlite3_stmt *st, in
 }
 
 int index_xattr_get(struct index *ix, uint64_t ino, int64_t at, const char *name, size_t name_len,
-		    const void **ret, size_t *ret_len)
+                    const void **ret, size_t *ret_len)
 {
 	sqlite3_stmt *st;
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_XATTR_GET,
-			    "SELECT value,born FROM xattr WHERE ino=?1 AND name=?2", &st);
+	                    "SELECT value,born FROM xattr WHERE ino=?1 AND name=?2", &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -40,10 +42,11 @@ int index_xattr_get(struct index *ix, uint64_t ino, int64_t at, const char *name
 	rc = take_value(ix, STMT_XATTR_GET, st, at, ret, ret_len);
 	if (rc != ERR_NODATA || at == INDEX_NOW)
 		return rc;
-	rc = index_stmt_get(ix, STMT_XATTR_GET_PAST,
-			    "SELECT value,born FROM xattr_past WHERE ino=?1 AND name=?2 AND died>?3 "
-			    "ORDER BY died LIMIT 1",
-			    &st);
+	rc =
+	    index_stmt_get(ix, STMT_XATTR_GET_PAST,
+	                   "SELECT value,born FROM xattr_past WHERE ino=?1 AND name=?2 AND died>?3 "
+	                   "ORDER BY died LIMIT 1",
+	                   &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -53,7 +56,7 @@ int index_xattr_get(struct index *ix, uint64_t ino, int64_t at, const char *name
 }
 
 int index_xattr_set(struct index *ix, uint64_t ino, const char *name, size_t name_len,
-		    const void *value, size_t len)
+                    const void *value, size_t len)
 {
 	sqlite3_stmt *st;
 	int rc;
@@ -64,12 +67,13 @@ int index_xattr_set(struct index *ix, uint64_t ino, const char *name, size_t nam
 		return ERR_FBIG;
 	rc = index_inode_touch(ix, ino);
 	if (rc == 0)
-		rc = index_stmt_get(
-		    ix, STMT_XATTR_SET,
-		    "INSERT OR FAIL INTO xattr(" SCHEMA_XATTR("") ") VALUES(?1,?2,?3,?4) "
-		    "ON CONFLICT(ino,name) DO UPDATE SET value=excluded.value,born=excluded.born "
-		    "WHERE value IS NOT excluded.value",
-		    &st);
+		rc = index_stmt_get(ix, STMT_XATTR_SET,
+		                    "INSERT OR FAIL INTO xattr(" SCHEMA_XATTR(
+		                        "") ") VALUES(?1,?2,?3,?4) "
+		                            "ON CONFLICT(ino,name) DO UPDATE SET "
+		                            "value=excluded.value,born=excluded.born "
+		                            "WHERE value IS NOT excluded.value",
+		                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -85,7 +89,7 @@ int index_xattr_remove(struct index *ix, uint64_t ino, const char *name, size_t 
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_XATTR_REMOVE, "DELETE FROM xattr WHERE ino=?1 AND name=?2",
-			    &st);
+	                    &st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(st, 1, ino);
@@ -119,10 +123,10 @@ int index_xattr_list(struct index *ix, uint64_t ino, int64_t at, index_xattr_fn 
 		    ix, id, "SELECT name,value FROM xattr WHERE ino=?1 ORDER BY name", &c.st);
 	else
 		rc = index_stmt_get(ix, id,
-				    "SELECT name,value FROM xattr WHERE ino=?1 AND born<=?2 "
-				    "UNION ALL SELECT name,value FROM xattr_past "
-				    "WHERE ino=?1 AND born<=?2 AND died>?2 ORDER BY 1",
-				    &c.st);
+		                    "SELECT name,value FROM xattr WHERE ino=?1 AND born<=?2 "
+		                    "UNION ALL SELECT name,value FROM xattr_past "
+		                    "WHERE ino=?1 AND born<=?2 AND died>?2 ORDER BY 1",
+		                    &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);

@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Four tables have a past. Each current row has `born`, the epoch in which it became what it is; a row of the past has `died` too, the
- * epoch in which it ceased to be. Triggers move old versions, so that no statement can forget to: when a row of an earlier epoch is updated or
- * deleted, its old version goes to the past with died = the open epoch. A row born in the open epoch leaves no trace.
+ * Four tables have a past. Each current row has `born`, the epoch in which it became what it is; a
+ * row of the past has `died` too, the epoch in which it ceased to be. Triggers move old versions,
+ * so that no statement can forget to: when a row of an earlier epoch is updated or deleted, its old
+ * version goes to the past with died = the open epoch. A row born in the open epoch leaves no
+ * trace.
  *
- * So of one key at most one version dies in an epoch (the next ones were born in it), which is what makes (key, died) the key of the past, and the
- * intervals [born, died) of one key are disjoint.
+ * So of one key at most one version dies in an epoch (the next ones were born in it), which is what
+ * makes (key, died) the key of the past, and the intervals [born, died) of one key are disjoint.
  *
- * The open epoch is amber_epoch(), a function that each connection registers (a one-row table instead cost 0.4 us for each changed row).
+ * The open epoch is amber_epoch(), a function that each connection registers (a one-row table
+ * instead cost 0.4 us for each changed row).
  *
- * No column says NOT NULL: SQLite 3.40 takes such a column of a WITHOUT ROWID table for NULL in its integrity check when it is not. The decoders check every value.
+ * No column says NOT NULL: SQLite 3.40 takes such a column of a WITHOUT ROWID table for NULL in its
+ * integrity check when it is not. The decoders check every value.
  *
  * Numbers are 64-bit signed; times are nanoseconds; dentry.cookie is explained in index_dentry.c.
  */
 #include "meta/schema.h"
 
-#define INODE_TABLE                                                                                \
-	"mode INTEGER,uid INTEGER,gid INTEGER,nlink INTEGER,rdev INTEGER,size INTEGER,"            \
-	"pages INTEGER,atime INTEGER,mtime INTEGER,ctime INTEGER,btime INTEGER,target BLOB,"       \
+#define INODE_TABLE                                                                          \
+	"mode INTEGER,uid INTEGER,gid INTEGER,nlink INTEGER,rdev INTEGER,size INTEGER,"      \
+	"pages INTEGER,atime INTEGER,mtime INTEGER,ctime INTEGER,btime INTEGER,target BLOB," \
 	"born INTEGER"
 #define DENTRY_TABLE "parent INTEGER,cookie INTEGER,name BLOB,ino INTEGER,born INTEGER"
-#define EXTENT_TABLE                                                                               \
-	"ino INTEGER,page INTEGER,npages INTEGER,first INTEGER,tail INTEGER,key INTEGER,"          \
+#define EXTENT_TABLE                                                                      \
+	"ino INTEGER,page INTEGER,npages INTEGER,first INTEGER,tail INTEGER,key INTEGER," \
 	"pack INTEGER,off INTEGER,salt BLOB,born INTEGER"
 #define XATTR_TABLE "ino INTEGER,name BLOB,value BLOB,born INTEGER"
 
 /* The two triggers of @table, whose columns are those of the macro @cols. */
-#define TRIGGER(table, event, cols)                                                                \
-	"CREATE TRIGGER " table "_" event " AFTER " event " ON " table                             \
-	" WHEN OLD.born<amber_epoch() BEGIN INSERT INTO " table "_past(" cols("") ",died) "        \
-	"VALUES(" cols("OLD.") ",amber_epoch()); END;"
+#define TRIGGER(table, event, cols)                                    \
+	"CREATE TRIGGER " table "_" event " AFTER " event " ON " table \
+	" WHEN OLD.born<amber_epoch() BEGIN INSERT INTO " table        \
+	"_past(" cols("") ",died) "                                    \
+	                  "VALUES(" cols("OLD.") ",amber_epoch()); END;"
 #define TRIGGERS(table, cols) TRIGGER(table, "UPDATE", cols) TRIGGER(table, "DELETE", cols)
 
 const char schema_sql[] =
@@ -69,4 +74,4 @@ const char schema_sql[] =
     "bytes INTEGER);"
 
     TRIGGERS("inode", SCHEMA_INODE) TRIGGERS("dentry", SCHEMA_DENTRY)
-	TRIGGERS("extent", SCHEMA_EXTENT) TRIGGERS("xattr", SCHEMA_XATTR);
+        TRIGGERS("extent", SCHEMA_EXTENT) TRIGGERS("xattr", SCHEMA_XATTR);

@@ -2,7 +2,8 @@
 /*
  * The tables of the index, as SQL. Inside meta/ only.
  *
- * The column lists are macros of a prefix ("", "d.", "OLD."), always in this order, so that tables, triggers, queries and decoders cannot disagree.
+ * The column lists are macros of a prefix ("", "d.", "OLD."), always in this order, so that tables,
+ * triggers, queries and decoders cannot disagree.
  */
 #ifndef AMBERFS_META_SCHEMA_H
 #define AMBERFS_META_SCHEMA_H

@@ -2,29 +2,37 @@
 /*
  * How the database is stored.
  *
- * SQLite is told to leave 48 bytes at the end of each 4096-byte page alone. Each page, the first included, is sealed as a
- * whole: its 4048 usable bytes and 8 more (a frame's checksum in the log, zero in the main file) are the plaintext, and what is
- * stored in its place has the same size:
+ * SQLite is told to leave 48 bytes at the end of each 4096-byte page alone. Each page, the first
+ * included, is sealed as a whole: its 4048 usable bytes and 8 more (a frame's checksum in the log,
+ * zero in the main file) are the plaintext, and what is stored in its place has the same size:
  *
  *   main file, page n at (n - 1) * 4096:	ciphertext 4056 | salt 24 | tag 16
- *   log, 32 bytes at 0:			SQLite's log header, as it is (no content in it, its checksum guards it)
- *   log, frame i at 32 + i * 4120:		page number, commit size, two log salts: 16 | zero 8 | sealed page 4096
+ *   log, 32 bytes at 0:			SQLite's log header, as it is (no content in it, its checksum
+ * guards it)
+ *   log, frame i at 32 + i * 4120:		page number, commit size, two log salts: 16 | zero 8 |
+ * sealed page 4096
  *
- * AAD: "amberfs index page", kind (1 main file, 2 log), 8 bytes little endian of page number or file offset; in the log also the 16 clear
- * bytes of the frame's header. SQLite's frame checksums are a function of the plaintext without a key, so they are never stored in
- * the clear; being sealed, and chained by SQLite, they make the log's frames a chain that only the key's owner can make.
+ * AAD: "amberfs index page", kind (1 main file, 2 log), 8 bytes little endian of page number or
+ * file offset; in the log also the 16 clear bytes of the frame's header. SQLite's frame checksums
+ * are a function of the plaintext without a key, so they are never stored in the clear; being
+ * sealed, and chained by SQLite, they make the log's frames a chain that only the key's owner can
+ * make.
  *
  * Salts are 16 random bytes for each vfs_new() and a counter: never the same twice.
  *
- * Someone with the disk can see which pages change, and can make the database unreadable. They cannot read, nor change, move or cut pages without an
- * error (or, at the log's end, a state that was committed before: recovery cannot tell a cut from a crash, and the volume's journal replays what
- * is missing). They can put back an older version of the same page of this file; that the whole is what the volume's log says is for the check against the log
- * to find (fsck), since the index is only a cache of it.
+ * Someone with the disk can see which pages change, and can make the database unreadable. They
+ * cannot read, nor change, move or cut pages without an error (or, at the log's end, a state that
+ * was committed before: recovery cannot tell a cut from a crash, and the volume's journal replays
+ * what is missing). They can put back an older version of the same page of this file; that the
+ * whole is what the volume's log says is for the check against the log to find (fsck), since the
+ * index is only a cache of it.
  *
- * A page of the main file that is missing or zero is an error too, but for page 1 of an empty file: SQLite takes what is beyond the end for zeros,
- * which would be a silent change of content. It does not read pages that it never wrote.
+ * A page of the main file that is missing or zero is an error too, but for page 1 of an empty file:
+ * SQLite takes what is beyond the end for zeros, which would be a silent change of content. It does
+ * not read pages that it never wrote.
  *
- * No other files: no rollback journal (memory while the file is made, the log after), no temporary files.
+ * No other files: no rollback journal (memory while the file is made, the log after), no temporary
+ * files.
  */
 #include "meta/vfs_impl.h"
 
@@ -75,16 +83,16 @@ int vfs_seal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *plai
 	for (size_t i = 0; i < 8; i++)
 		salt[sizeof(v->salt_prefix) + i] = (uint8_t)(count >> (8 * i));
 	return v->cipher.seal(v->cipher.ctx, salt, aad, aad_len, plain, VFS_SEALED_BYTES, stored,
-			      salt + VFS_SALT_BYTES);
+	                      salt + VFS_SALT_BYTES);
 }
 
 int vfs_unseal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *stored,
-	       uint8_t *plain)
+               uint8_t *plain)
 {
 	const uint8_t *salt = stored + VFS_SEALED_BYTES;
 
 	return v->cipher.open(v->cipher.ctx, salt, aad, aad_len, stored, VFS_SEALED_BYTES,
-			      salt + VFS_SALT_BYTES, plain);
+	                      salt + VFS_SALT_BYTES, plain);
 }
 
 static int sync_folder(struct vfs *v, const char *path)
@@ -147,7 +155,7 @@ static int read_page(struct vfs_file *f, uint64_t page, uint8_t *out, bool *ret_
 		return 0;
 	if (n < sizeof(stored) || all_zero(stored, sizeof(stored)))
 		return err_note(ERR_UNAUTHENTIC, "index: page %llu is missing",
-				(unsigned long long)page);
+		                (unsigned long long)page);
 	aad_len = vfs_aad(aad, VFS_KIND_DB, page);
 	rc = vfs_unseal(f->v, aad, aad_len, stored, out);
 	if (rc == ERR_UNAUTHENTIC)
@@ -157,9 +165,10 @@ static int read_page(struct vfs_file *f, uint64_t page, uint8_t *out, bool *ret_
 }
 
 /*
- * SQLite reads whole pages, and bits of page 1 (the file's header) before it knows their size. Those bits are hints: it reads page 1 as a
- * whole before it believes them, and that from the log if the log has it. So a page 1 that was torn in the middle of a
- * checkpoint must not be an error yet.
+ * SQLite reads whole pages, and bits of page 1 (the file's header) before it knows their size.
+ * Those bits are hints: it reads page 1 as a whole before it believes them, and that from the log
+ * if the log has it. So a page 1 that was torn in the middle of a checkpoint must not be an error
+ * yet.
  */
 static int db_read(struct vfs_file *f, uint8_t *out, int n, uint64_t off)
 {
@@ -172,15 +181,14 @@ static int db_read(struct vfs_file *f, uint8_t *out, int n, uint64_t off)
 		int rc;
 
 		rc = read_page(f, off / VFS_PAGE_BYTES + 1, whole ? out : buf, &end);
-		if ((rc == 0 && end) ||
-		    (rc == ERR_UNAUTHENTIC && !whole && off < VFS_PAGE_BYTES)) {
+		if ((rc == 0 && end) || (rc == ERR_UNAUTHENTIC && !whole && off < VFS_PAGE_BYTES)) {
 			memset(out, 0, (size_t)n);
 			return SQLITE_IOERR_SHORT_READ;
 		}
 		if (rc != 0)
 			return vfs_fail(f->v, rc,
-					rc == ERR_UNAUTHENTIC ? SQLITE_IOERR_DATA
-							      : SQLITE_IOERR_READ);
+			                rc == ERR_UNAUTHENTIC ? SQLITE_IOERR_DATA
+			                                      : SQLITE_IOERR_READ);
 		if (!whole)
 			memcpy(out, buf + in, (size_t)take);
 		out += take;
@@ -327,7 +335,7 @@ static int io_characteristics(sqlite3_file *file)
 static int io_shm_map(sqlite3_file *file, int n, int bytes, int extend, void volatile **ret)
 {
 	return vfs_shm_map(&file_of(file)->v->shm, &file_of(file)->user, n, bytes, extend != 0,
-			   ret);
+	                   ret);
 }
 
 static int io_shm_lock(sqlite3_file *file, int first, int count, int flags)
@@ -348,23 +356,23 @@ static int io_shm_unmap(sqlite3_file *file, int delete_it)
 }
 
 static const sqlite3_io_methods io_methods = {
-	.iVersion = 2,
-	.xClose = io_close,
-	.xRead = io_read,
-	.xWrite = io_write,
-	.xTruncate = io_truncate,
-	.xSync = io_sync,
-	.xFileSize = io_file_size,
-	.xLock = io_lock,
-	.xUnlock = io_unlock,
-	.xCheckReservedLock = io_check_reserved,
-	.xFileControl = io_control,
-	.xSectorSize = io_sector_size,
-	.xDeviceCharacteristics = io_characteristics,
-	.xShmMap = io_shm_map,
-	.xShmLock = io_shm_lock,
-	.xShmBarrier = io_shm_barrier,
-	.xShmUnmap = io_shm_unmap,
+    .iVersion = 2,
+    .xClose = io_close,
+    .xRead = io_read,
+    .xWrite = io_write,
+    .xTruncate = io_truncate,
+    .xSync = io_sync,
+    .xFileSize = io_file_size,
+    .xLock = io_lock,
+    .xUnlock = io_unlock,
+    .xCheckReservedLock = io_check_reserved,
+    .xFileControl = io_control,
+    .xSectorSize = io_sector_size,
+    .xDeviceCharacteristics = io_characteristics,
+    .xShmMap = io_shm_map,
+    .xShmLock = io_shm_lock,
+    .xShmBarrier = io_shm_barrier,
+    .xShmUnmap = io_shm_unmap,
 };
 
 /* ---- what SQLite calls for names ---- */
@@ -377,7 +385,7 @@ static bool is_wal_name(const char *path)
 }
 
 static int name_open(sqlite3_vfs *base, const char *path, sqlite3_file *file, int flags,
-		     int *ret_flags)
+                     int *ret_flags)
 {
 	struct vfs *v = base->pAppData;
 	struct vfs_file *f = file_of(file);
@@ -415,7 +423,8 @@ static int name_delete(sqlite3_vfs *base, const char *path, int sync_it)
 	return rc == 0 ? SQLITE_OK : vfs_fail(v, rc, SQLITE_IOERR_DELETE);
 }
 
-/* Only a log with content counts: a rollback journal is never ours, whoever may have put it there. */
+/* Only a log with content counts: a rollback journal is never ours, whoever may have put it there.
+ */
 static int name_access(sqlite3_vfs *base, const char *path, int flags, int *ret)
 {
 	struct vfs *v = base->pAppData;
@@ -473,7 +482,7 @@ static int base_last_error(sqlite3_vfs *base, int n, char *out)
 }
 
 int vfs_new(const struct fileio *io, struct rng *rng, const struct vfs_cipher *cipher,
-	    struct vfs **ret)
+            struct vfs **ret)
 {
 	static atomic_uint number;
 	struct vfs *v;
@@ -487,19 +496,19 @@ int vfs_new(const struct fileio *io, struct rng *rng, const struct vfs_cipher *c
 	rng_fill(rng, v->salt_prefix, sizeof(v->salt_prefix));
 	snprintf(v->name, sizeof(v->name), "amberfs-%u", atomic_fetch_add(&number, 1));
 	v->base = (sqlite3_vfs){
-		.iVersion = 1,
-		.szOsFile = sizeof(struct vfs_file),
-		.mxPathname = 4096,
-		.zName = v->name,
-		.pAppData = v,
-		.xOpen = name_open,
-		.xDelete = name_delete,
-		.xAccess = name_access,
-		.xFullPathname = name_full,
-		.xRandomness = base_randomness,
-		.xSleep = base_sleep,
-		.xCurrentTime = base_time,
-		.xGetLastError = base_last_error,
+	    .iVersion = 1,
+	    .szOsFile = sizeof(struct vfs_file),
+	    .mxPathname = 4096,
+	    .zName = v->name,
+	    .pAppData = v,
+	    .xOpen = name_open,
+	    .xDelete = name_delete,
+	    .xAccess = name_access,
+	    .xFullPathname = name_full,
+	    .xRandomness = base_randomness,
+	    .xSleep = base_sleep,
+	    .xCurrentTime = base_time,
+	    .xGetLastError = base_last_error,
 	};
 	if (sqlite3_initialize() != SQLITE_OK || !(v->os = sqlite3_vfs_find(NULL)) ||
 	    sqlite3_vfs_register(&v->base, 0) != SQLITE_OK) {

@@ -12,7 +12,8 @@
 #include <stdatomic.h>
 
 #define VFS_PAGE_BYTES 4096
-/* salt, tag, and the checksum of a frame of the log; SQLite leaves so many bytes at the end of each page alone */
+/* salt, tag, and the checksum of a frame of the log; SQLite leaves so many bytes at the end of each
+ * page alone */
 #define VFS_RESERVED_BYTES (VFS_SALT_BYTES + VFS_TAG_BYTES + 8)
 #define VFS_USABLE_BYTES (VFS_PAGE_BYTES - VFS_RESERVED_BYTES)
 /* what is sealed of a page: the usable bytes, then the checksum */
@@ -43,13 +44,14 @@ struct vfs_file {
 	sqlite3_file base;
 	struct vfs *v;
 	enum vfs_kind kind;
-	struct file *f;		/* VFS_KIND_DB */
-	struct vfs_wal *wal;	/* VFS_KIND_WAL */
+	struct file *f;      /* VFS_KIND_DB */
+	struct vfs_wal *wal; /* VFS_KIND_WAL */
 	struct vfs_shm_user user;
 	struct vfs_wal_pending pending;
 };
 
-/** Remember the first error for vfs_take_error(), and give the SQLite code for it, @rc unless the disk is full. */
+/** Remember the first error for vfs_take_error(), and give the SQLite code for it, @rc unless the
+ * disk is full. */
 int vfs_fail(struct vfs *v, int code, int rc);
 
 /** Seal VFS_SEALED_BYTES at @plain to VFS_PAGE_BYTES at @stored, under a salt of its own. */
@@ -57,7 +59,7 @@ int vfs_seal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *plai
 
 /** The reverse. ERR_UNAUTHENTIC without a note. */
 int vfs_unseal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *stored,
-	       uint8_t *plain);
+               uint8_t *plain);
 
 /** The AAD's start that all pages have in common; returns its length. Room for 64 bytes. */
 size_t vfs_aad(uint8_t *aad, enum vfs_kind kind, uint64_t place);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two tables under one lock: the eight slots that guard the write-ahead log, and the levels of the database file.
+ * Two tables under one lock: the eight slots that guard the write-ahead log, and the levels of the
+ * database file.
  *
  * Invariants:
  *   1. a slot in `exclusive` has shared[] == 0, and exactly one user has its bit;
@@ -14,7 +15,8 @@
 
 #include <stdlib.h>
 
-/* 4096 frames of the log for each region, so 64 GiB of log in all: far above what checkpoints leave. */
+/* 4096 frames of the log for each region, so 64 GiB of log in all: far above what checkpoints
+ * leave. */
 #define REGION_MAX 4096
 
 void vfs_shm_init(struct vfs_shm *s)
@@ -56,7 +58,7 @@ static int add_region(struct vfs_shm *s, size_t bytes)
 }
 
 int vfs_shm_map(struct vfs_shm *s, struct vfs_shm_user *u, int n, int region_bytes, bool extend,
-		void volatile **ret)
+                void volatile **ret)
 {
 	int rc = SQLITE_OK;
 
@@ -79,7 +81,7 @@ static void drop_slots(struct vfs_shm *s, struct vfs_shm_user *u, uint8_t mask)
 	for (int i = 0; i < SQLITE_SHM_NLOCK; i++)
 		if (u->shared & mask & (1u << i))
 			s->shared[i]--;
-	s->exclusive &= (uint8_t)~(u->exclusive & mask);
+	s->exclusive &= (uint8_t) ~(u->exclusive & mask);
 	u->shared &= (uint8_t)~mask;
 	u->exclusive &= (uint8_t)~mask;
 }

@@ -2,19 +2,24 @@
 /*
  * Frames of the log. The layout stands at the head of vfs.c.
  *
- * SQLite writes a frame in two calls, header (24 bytes) and page; the header's checksum words must be sealed with the page, so a header
- * waits in `pending` until its page comes, and both go to the disk in one write. Two cases break this rhythm, both inside a transaction that was
- * larger than SQLite's cache, and both only for frames that this process wrote since the log began anew (below `written`):
+ * SQLite writes a frame in two calls, header (24 bytes) and page; the header's checksum words must
+ * be sealed with the page, so a header waits in `pending` until its page comes, and both go to the
+ * disk in one write. Two cases break this rhythm, both inside a transaction that was larger than
+ * SQLite's cache, and both only for frames that this process wrote since the log began anew (below
+ * `written`):
  *
- *   - a page is written into a frame again, without its header: the frame keeps its header, its checksum is zero for now;
- *   - at commit, headers alone are written again with the right checksums: the page in the frame is sealed again with it, at once, as nothing
- *     need follow before the transaction counts as committed.
+ *   - a page is written into a frame again, without its header: the frame keeps its header, its
+ * checksum is zero for now;
+ *   - at commit, headers alone are written again with the right checksums: the page in the frame is
+ * sealed again with it, at once, as nothing need follow before the transaction counts as committed.
  *
- * In both the frame is opened first: otherwise a header that was changed on the disk would be sealed as our own.
+ * In both the frame is opened first: otherwise a header that was changed on the disk would be
+ * sealed as our own.
  *
- * Recovery reads whole frames and stops at the first whose checksum is wrong; a frame that cannot be opened is read as zeros there, since a torn
- * tail after a crash is no fault. Everywhere else it is an error. `salts` are those of the log's current header: a frame of an earlier round of
- * the same file is not taken for one of this round.
+ * Recovery reads whole frames and stops at the first whose checksum is wrong; a frame that cannot
+ * be opened is read as zeros there, since a torn tail after a crash is no fault. Everywhere else it
+ * is an error. `salts` are those of the log's current header: a frame of an earlier round of the
+ * same file is not taken for one of this round.
  */
 #include "meta/vfs_impl.h"
 
@@ -32,10 +37,10 @@
 
 struct vfs_wal {
 	struct file *f;
-	unsigned conns;		       /* guarded by v->lock */
-	unsigned refs;		       /* conns and running syncs; guarded by v->lock */
-	atomic_uint_fast64_t written;  /* frames below were written since the header was */
-	atomic_uint_fast64_t salts;    /* of the header */
+	unsigned conns;               /* guarded by v->lock */
+	unsigned refs;                /* conns and running syncs; guarded by v->lock */
+	atomic_uint_fast64_t written; /* frames below were written since the header was */
+	atomic_uint_fast64_t salts;   /* of the header */
 	atomic_bool salts_known;
 };
 
@@ -227,7 +232,7 @@ static int read_in_frame(struct vfs_file *f, uint8_t *out, int n, uint64_t off, 
 		err_note(rc, "index: log frame at %llu", (unsigned long long)off);
 	if (rc != 0)
 		return vfs_fail(f->v, rc,
-				rc == ERR_UNAUTHENTIC ? SQLITE_IOERR_DATA : SQLITE_IOERR_READ);
+		                rc == ERR_UNAUTHENTIC ? SQLITE_IOERR_DATA : SQLITE_IOERR_READ);
 	memcpy(out, frame + in, (size_t)n);
 	return SQLITE_OK;
 }
@@ -268,10 +273,11 @@ static int write_header(struct vfs_file *f, const uint8_t *data)
 }
 
 /*
- * A header: its page may follow, or it replaces the one of a frame that is there. Which of them cannot be told when the frame is there already with the same
- * clear bytes, so then both is done.
+ * A header: its page may follow, or it replaces the one of a frame that is there. Which of them
+ * cannot be told when the frame is there already with the same clear bytes, so then both is done.
  *
- * While SQLite has checksums to write again it leaves out the salts as well; the frame is of this round all the same.
+ * While SQLite has checksums to write again it leaves out the salts as well; the frame is of this
+ * round all the same.
  */
 static int write_frame_header(struct vfs_file *f, const uint8_t *data, uint64_t off)
 {

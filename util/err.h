@@ -13,47 +13,47 @@
 #include <stdbool.h>
 
 /* X(name, value, errno, may be retried, text) */
-#define ERR_LIST(X)                                                                                \
-	X(NOMEM, 1, ENOMEM, false, "out of memory")                                                \
-	X(IO, 2, EIO, false, "the local disk failed")                                              \
-	X(NOSPC, 3, ENOSPC, false, "no space left")                                                \
-	X(INVAL, 4, EINVAL, false, "invalid argument")                                             \
-	X(NOENT, 5, ENOENT, false, "no such file or folder")                                       \
-	X(EXIST, 6, EEXIST, false, "exists already")                                               \
-	X(NOTDIR, 7, ENOTDIR, false, "not a folder")                                               \
-	X(ISDIR, 8, EISDIR, false, "is a folder")                                                  \
-	X(NOTEMPTY, 9, ENOTEMPTY, false, "folder not empty")                                       \
-	X(NAMETOOLONG, 10, ENAMETOOLONG, false, "name too long")                                   \
-	X(MLINK, 11, EMLINK, false, "too many links")                                              \
-	X(FBIG, 12, EFBIG, false, "file too large")                                                \
-	X(PERM, 13, EPERM, false, "not permitted")                                                 \
-	X(ACCES, 14, EACCES, false, "permission denied")                                           \
-	X(ROFS, 15, EROFS, false, "read-only")                                                     \
-	X(BUSY, 16, EBUSY, false, "in use")                                                        \
-	X(NODATA, 17, ENODATA, false, "no such attribute")                                         \
-	X(RANGE, 18, ERANGE, false, "buffer too small")                                            \
-	X(NOTSUP, 19, EOPNOTSUPP, false, "not supported")                                          \
-	X(STALE, 20, ESTALE, false, "stale handle")                                                \
-	X(CANCELED, 21, EINTR, false, "interrupted")                                               \
-	X(LOCKED, 22, EBUSY, false, "in use by another process")                                   \
-	/* the store */                                                                            \
-	X(MISSING, 30, EIO, false, "an object is missing from the store")                          \
-	X(CORRUPT, 31, EIO, false, "malformed data")                                               \
-	X(UNAUTHENTIC, 32, EIO, false, "data failed authentication")                               \
-	X(ROLLBACK, 33, EIO, false, "the store is older than what was seen before")                \
-	X(UNAVAILABLE, 34, EIO, true, "the store cannot be reached")                               \
-	X(DENIED, 35, EACCES, false, "the store refused the credentials")                          \
-	X(FULL, 36, ENOSPC, true, "the store is full")                                             \
-	X(FENCED, 37, EIO, false, "another writer has the volume")                                 \
-	X(TLS, 38, EIO, false, "the store's certificate is not trusted")                           \
-	X(VERSION, 39, EIO, false, "made by a newer version of amberfs")                           \
-	/* keys and volumes */                                                                     \
-	X(WRONGKEY, 50, EACCES, false, "wrong passphrase or key")                                  \
-	X(NOTVOLUME, 51, EIO, false, "not an amberfs volume")                                      \
-	X(VOLUMEEXISTS, 52, EEXIST, false, "a volume is there already")                            \
-	X(BADTIME, 53, EINVAL, false, "not a time")                                                \
-	X(NOHISTORY, 54, ENOENT, false, "no history for that time")                                \
-	X(POISONED, 55, EIO, false, "the volume stopped after an error; mount it again")           \
+#define ERR_LIST(X)                                                                      \
+	X(NOMEM, 1, ENOMEM, false, "out of memory")                                      \
+	X(IO, 2, EIO, false, "the local disk failed")                                    \
+	X(NOSPC, 3, ENOSPC, false, "no space left")                                      \
+	X(INVAL, 4, EINVAL, false, "invalid argument")                                   \
+	X(NOENT, 5, ENOENT, false, "no such file or folder")                             \
+	X(EXIST, 6, EEXIST, false, "exists already")                                     \
+	X(NOTDIR, 7, ENOTDIR, false, "not a folder")                                     \
+	X(ISDIR, 8, EISDIR, false, "is a folder")                                        \
+	X(NOTEMPTY, 9, ENOTEMPTY, false, "folder not empty")                             \
+	X(NAMETOOLONG, 10, ENAMETOOLONG, false, "name too long")                         \
+	X(MLINK, 11, EMLINK, false, "too many links")                                    \
+	X(FBIG, 12, EFBIG, false, "file too large")                                      \
+	X(PERM, 13, EPERM, false, "not permitted")                                       \
+	X(ACCES, 14, EACCES, false, "permission denied")                                 \
+	X(ROFS, 15, EROFS, false, "read-only")                                           \
+	X(BUSY, 16, EBUSY, false, "in use")                                              \
+	X(NODATA, 17, ENODATA, false, "no such attribute")                               \
+	X(RANGE, 18, ERANGE, false, "buffer too small")                                  \
+	X(NOTSUP, 19, EOPNOTSUPP, false, "not supported")                                \
+	X(STALE, 20, ESTALE, false, "stale handle")                                      \
+	X(CANCELED, 21, EINTR, false, "interrupted")                                     \
+	X(LOCKED, 22, EBUSY, false, "in use by another process")                         \
+	/* the store */                                                                  \
+	X(MISSING, 30, EIO, false, "an object is missing from the store")                \
+	X(CORRUPT, 31, EIO, false, "malformed data")                                     \
+	X(UNAUTHENTIC, 32, EIO, false, "data failed authentication")                     \
+	X(ROLLBACK, 33, EIO, false, "the store is older than what was seen before")      \
+	X(UNAVAILABLE, 34, EIO, true, "the store cannot be reached")                     \
+	X(DENIED, 35, EACCES, false, "the store refused the credentials")                \
+	X(FULL, 36, ENOSPC, true, "the store is full")                                   \
+	X(FENCED, 37, EIO, false, "another writer has the volume")                       \
+	X(TLS, 38, EIO, false, "the store's certificate is not trusted")                 \
+	X(VERSION, 39, EIO, false, "made by a newer version of amberfs")                 \
+	/* keys and volumes */                                                           \
+	X(WRONGKEY, 50, EACCES, false, "wrong passphrase or key")                        \
+	X(NOTVOLUME, 51, EIO, false, "not an amberfs volume")                            \
+	X(VOLUMEEXISTS, 52, EEXIST, false, "a volume is there already")                  \
+	X(BADTIME, 53, EINVAL, false, "not a time")                                      \
+	X(NOHISTORY, 54, ENOENT, false, "no history for that time")                      \
+	X(POISONED, 55, EIO, false, "the volume stopped after an error; mount it again") \
 	X(USAGE, 56, EINVAL, false, "wrong usage")
 
 enum err {

@@ -89,8 +89,8 @@ static int system_pwrite(struct file *f, const void *data, size_t len, uint64_t 
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = pwrite(fd_of(f), (const char *)data + done, len - done,
-				   (off_t)(off + done));
+		ssize_t n =
+		    pwrite(fd_of(f), (const char *)data + done, len - done, (off_t)(off + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -3,9 +3,9 @@
  * Local files behind an interface, so that tests can fail any call, cut the power, and
  * keep everything in memory. All of volume/ and meta/ and the directory store go through it.
  *
- * Durability is what POSIX promises and no more: bytes written survive a power cut after file_sync();
- * a name created, renamed or removed survives it after fileio_sync_dir() of its folder.
- * Paths are UTF-8 strings as the kernel takes them. Errors are private codes with a note
+ * Durability is what POSIX promises and no more: bytes written survive a power cut after
+ * file_sync(); a name created, renamed or removed survives it after fileio_sync_dir() of its
+ * folder. Paths are UTF-8 strings as the kernel takes them. Errors are private codes with a note
  * that names the path. Handles may be used by several threads at once.
  */
 #ifndef AMBERFS_UTIL_FILEIO_H
@@ -98,7 +98,8 @@ int fileio_mkdir(const struct fileio *io, const char *path);
 /** Make @path and the folders above it; existing ones are fine. */
 int fileio_mkdirs(const struct fileio *io, const char *path);
 
-/** Call @fn for each name in folder @path ("." and ".." left out), in no order; stops when @fn returns non-zero, with that. */
+/** Call @fn for each name in folder @path ("." and ".." left out), in no order; stops when @fn
+ * returns non-zero, with that. */
 int fileio_list(const struct fileio *io, const char *path, fileio_name_fn fn, void *ctx);
 
 /** Make names created, renamed and removed in @path durable. */

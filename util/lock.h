@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 enum lock_rank {
-	LOCK_FS_TABLE = 10,    /* fs/: inodes the kernel knows, views */
-	LOCK_VOLUME_FILE = 20, /* volume/: one writer of a file at a time (striped) */
+	LOCK_FS_TABLE = 10,      /* fs/: inodes the kernel knows, views */
+	LOCK_VOLUME_FILE = 20,   /* volume/: one writer of a file at a time (striped) */
 	LOCK_VOLUME_COMMIT = 30, /* volume/: one commit at a time; held across its fsync */
-	LOCK_VOLUME = 40,      /* volume/: the index, the open batch, the epoch */
-	LOCK_KEYS = 50,        /* volume/: opened file keys */
-	LOCK_PACK = 60,        /* volume/: the open pack and the table of local packs */
-	LOCK_UPLOAD = 70,      /* volume/: what is being stored */
-	LOCK_META = 80,        /* meta/: shared state of the encrypted files */
-	LOCK_BACKEND = 90,     /* backend/: request queue, connections */
-	LOCK_LOG = 100,        /* util/log */
+	LOCK_VOLUME = 40,        /* volume/: the index, the open batch, the epoch */
+	LOCK_KEYS = 50,          /* volume/: opened file keys */
+	LOCK_PACK = 60,          /* volume/: the open pack and the table of local packs */
+	LOCK_UPLOAD = 70,        /* volume/: what is being stored */
+	LOCK_META = 80,          /* meta/: shared state of the encrypted files */
+	LOCK_BACKEND = 90,       /* backend/: request queue, connections */
+	LOCK_LOG = 100,          /* util/log */
 };
 
 struct lock {

@@ -52,7 +52,8 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...)
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n++] = '\n';
-	/* one write(2) a line: lines of several threads do not mix; a full disk loses a line, no more */
+	/* one write(2) a line: lines of several threads do not mix; a full disk loses a line, no
+	 * more */
 	if (write(log_fd, line, (size_t)n) < 0)
 		return;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log of the program (not of the volume): one line an event, `level module event key=value`, to stderr,
- * to a file, or nowhere. Never keys, plaintext, names of files or whole URLs. Thread safe.
+ * The log of the program (not of the volume): one line an event, `level module event key=value`, to
+ * stderr, to a file, or nowhere. Never keys, plaintext, names of files or whole URLs. Thread safe.
  */
 #ifndef AMBERFS_UTIL_LOG_H
 #define AMBERFS_UTIL_LOG_H

@@ -12,7 +12,8 @@
 
 /**
  * Make the heap and turn core dumps of this process off. Call once before any secret exists, and
- * after daemonizing (locks are not inherited). Returns 0, or ERR_NOMEM when memory could not be locked.
+ * after daemonizing (locks are not inherited). Returns 0, or ERR_NOMEM when memory could not be
+ * locked.
  */
 int secret_setup(void);
 

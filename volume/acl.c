@@ -47,12 +47,14 @@ bool acl_valid(const void *data, size_t len)
 		if (perm[0] > 7 || perm[1] != 0)
 			return false;
 		if (tag != TAG_USER && tag != TAG_GROUP) {
-			if ((tag & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_MASK | TAG_OTHER)) != tag || (seen & tag))
+			if ((tag & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_MASK | TAG_OTHER)) != tag ||
+			    (seen & tag))
 				return false;
 		}
 		seen |= tag;
 	}
-	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) != (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
+	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) !=
+	    (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
 		return false;
 	return (seen & TAG_MASK) || !(seen & (TAG_USER | TAG_GROUP));
 }

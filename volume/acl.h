@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * POSIX ACLs as far as a filesystem server must know them: inheriting a default ACL, and keeping the mode bits and
- * the access ACL in step (IEEE 1003.1e draft 17, acl(5)). The kernel enforces them.
+ * POSIX ACLs as far as a filesystem server must know them: inheriting a default ACL, and keeping
+ * the mode bits and the access ACL in step (IEEE 1003.1e draft 17, acl(5)). The kernel enforces
+ * them.
  *
- * The bytes are those of the extended attributes system.posix_acl_*: u32 version 2, then entries of u16 tag, u16 permissions, u32 id, little endian.
+ * The bytes are those of the extended attributes system.posix_acl_*: u32 version 2, then entries of
+ * u16 tag, u16 permissions, u32 id, little endian.
  */
 #ifndef AMBERFS_VOLUME_ACL_H
 #define AMBERFS_VOLUME_ACL_H
@@ -19,7 +21,9 @@
 bool acl_valid(const void *data, size_t len);
 
 /**
- * A new inode with @*mode below a folder with default ACL @acl (valid): change the bytes in place to the inode's access ACL and @*mode to what it allows. *ret_needed: whether it says more than the mode.
+ * A new inode with @*mode below a folder with default ACL @acl (valid): change the bytes in place
+ * to the inode's access ACL and @*mode to what it allows. *ret_needed: whether it says more than
+ * the mode.
  */
 void acl_inherit(void *acl, size_t len, uint32_t *mode, bool *ret_needed);
 

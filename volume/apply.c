@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Applying operations: the only code that changes a volume, for the live mount, for recovery and for a fresh machine that
- * replays the log.
+ * Applying operations: the only code that changes a volume, for the live mount, for recovery and
+ * for a fresh machine that replays the log.
  *
- * Each operation first checks everything against the index (an error then leaves all as it was), sets v->mutating, and
- * changes the index. It reads no clock and no random source: the record says everything.
+ * Each operation first checks everything against the index (an error then leaves all as it was),
+ * sets v->mutating, and changes the index. It reads no clock and no random source: the record says
+ * everything.
  *
  * Invariants of the state, kept by every operation
  *   A1 an entry's inode exists; a folder has exactly one entry (the root none)
- *   A2 nlink of a file is the number of its entries; of a folder 2 + the number of folders in it, 0 once it has no entry
- *   A3 inode.pages is the number of pages in its extents, which do not overlap
+ *   A2 nlink of a file is the number of its entries; of a folder 2 + the number of folders in it, 0
+ * once it has no entry A3 inode.pages is the number of pages in its extents, which do not overlap
  *   A4 an inode's `born` is the epoch of the last change of its row, xattrs or extents
  */
 #include "volume/impl.h"
@@ -63,7 +64,8 @@ static int check_free(struct volume *v, const struct op_name *n)
 	return r == ERR_NOENT ? 0 : r == 0 ? ERR_EXIST : r;
 }
 
-/* Row pointers of a result live until the next call: what is written back must own its symbolic link target. */
+/* Row pointers of a result live until the next call: what is written back must own its symbolic
+ * link target. */
 static int set_inode(struct volume *v, struct index_inode *row)
 {
 	char target[VOLUME_TARGET_MAX + 1];
@@ -93,14 +95,16 @@ static int touch_folder(struct volume *v, struct index_inode *folder, int64_t ti
 
 static int add_entry(struct volume *v, const struct op_name *n, uint64_t ino)
 {
-	const struct index_dentry row = {.parent = n->parent, .name = n->name, .name_len = n->len, .ino = ino};
+	const struct index_dentry row = {
+	    .parent = n->parent, .name = n->name, .name_len = n->len, .ino = ino};
 
 	return index_dentry_add(v->ix, &row);
 }
 
 static int point_entry(struct volume *v, const struct op_name *n, uint64_t ino)
 {
-	const struct index_dentry row = {.parent = n->parent, .name = n->name, .name_len = n->len, .ino = ino};
+	const struct index_dentry row = {
+	    .parent = n->parent, .name = n->name, .name_len = n->len, .ino = ino};
 
 	return index_dentry_set(v->ix, &row);
 }
@@ -132,11 +136,11 @@ static int create_inode(struct volume *v, const struct op *op)
 		r = index_filekey_set(v->ix, &key);
 	}
 	if (r == 0 && op->create.acl_len)
-		r = index_xattr_set(v->ix, row.ino, acl_access_name, sizeof(acl_access_name) - 1, op->create.acl,
-				    op->create.acl_len);
+		r = index_xattr_set(v->ix, row.ino, acl_access_name, sizeof(acl_access_name) - 1,
+		                    op->create.acl, op->create.acl_len);
 	if (r == 0 && op->create.default_acl_len)
 		r = index_xattr_set(v->ix, row.ino, acl_default_name, sizeof(acl_default_name) - 1,
-				    op->create.default_acl, op->create.default_acl_len);
+		                    op->create.default_acl, op->create.default_acl_len);
 	return r;
 }
 
@@ -323,7 +327,8 @@ static int plan_rename(struct volume *v, const struct op *op, struct rename_plan
 }
 
 /* Both folders get new times; what changes in the number of folders in them goes along. */
-static int touch_both(struct volume *v, const struct op *op, struct rename_plan *p, int old_links, int new_links)
+static int touch_both(struct volume *v, const struct op *op, struct rename_plan *p, int old_links,
+                      int new_links)
 {
 	int r;
 
@@ -368,9 +373,11 @@ static int apply_rename(struct volume *v, const struct op *op)
 	if (p.to.ino)
 		r = lose_link(v, &p.target, op->time_ns);
 	if (r == 0)
-		r = p.to.ino ? point_entry(v, &op->rename.to, p.from.ino) : add_entry(v, &op->rename.to, p.from.ino);
+		r = p.to.ino ? point_entry(v, &op->rename.to, p.from.ino)
+		             : add_entry(v, &op->rename.to, p.from.ino);
 	if (r == 0)
-		r = index_dentry_remove(v->ix, op->rename.from.parent, op->rename.from.name, op->rename.from.len);
+		r = index_dentry_remove(v->ix, op->rename.from.parent, op->rename.from.name,
+		                        op->rename.from.len);
 	p.moved.ctime_ns = op->time_ns;
 	if (r == 0)
 		r = set_inode(v, &p.moved);
@@ -426,7 +433,8 @@ static int apply_write(struct volume *v, const struct op *op)
 		return ERR_INVAL;
 	v->mutating = true;
 	for (size_t i = 0; r == 0 && i < op->attr.nclears; i++) {
-		r = index_extent_clear(v->ix, row.ino, op->attr.clears[i].page, op->attr.clears[i].npages, &pages);
+		r = index_extent_clear(v->ix, row.ino, op->attr.clears[i].page,
+		                       op->attr.clears[i].npages, &pages);
 		if (r == 0)
 			row.pages -= pages;
 	}
@@ -451,15 +459,16 @@ static int apply_xattr(struct volume *v, const struct op *op)
 	int r = index_inode_get(v->ix, op->xattr.ino, INDEX_NOW, &row);
 
 	if (r == 0 && op->type == OP_XATTR_REMOVE)
-		r = index_xattr_get(v->ix, op->xattr.ino, INDEX_NOW, op->xattr.name, op->xattr.name_len, &value, &len);
+		r = index_xattr_get(v->ix, op->xattr.ino, INDEX_NOW, op->xattr.name,
+		                    op->xattr.name_len, &value, &len);
 	if (r != 0)
 		return r;
 	v->mutating = true;
 	if (op->type == OP_XATTR_REMOVE)
 		r = index_xattr_remove(v->ix, row.ino, op->xattr.name, op->xattr.name_len);
 	else
-		r = index_xattr_set(v->ix, row.ino, op->xattr.name, op->xattr.name_len, op->xattr.value,
-				    op->xattr.value_len);
+		r = index_xattr_set(v->ix, row.ino, op->xattr.name, op->xattr.name_len,
+		                    op->xattr.value, op->xattr.value_len);
 	if (op->xattr.mask & OP_ATTR_MODE)
 		row.mode = (row.mode & S_IFMT) | (op->xattr.mode & ~(uint32_t)S_IFMT);
 	row.ctime_ns = op->time_ns;
@@ -525,9 +534,9 @@ static int apply_epoch(struct volume *v, const struct op *op)
 static int apply_snapshot(struct volume *v, const struct op *op)
 {
 	struct index_snapshot row = {.name = op->snapshot.name,
-				     .name_len = op->snapshot.len,
-				     .epoch = op->snapshot.epoch,
-				     .created_ns = op->time_ns};
+	                             .name_len = op->snapshot.len,
+	                             .epoch = op->snapshot.epoch,
+	                             .created_ns = op->time_ns};
 	struct index_snapshot there;
 	int r = index_snapshot_get(v->ix, op->snapshot.name, op->snapshot.len, &there);
 
@@ -536,13 +545,15 @@ static int apply_snapshot(struct volume *v, const struct op *op)
 	if (r != 0)
 		return r;
 	v->mutating = true;
-	return op->type == OP_SNAPSHOT ? index_snapshot_add(v->ix, &row)
-				       : index_snapshot_remove(v->ix, op->snapshot.name, op->snapshot.len);
+	return op->type == OP_SNAPSHOT
+	           ? index_snapshot_add(v->ix, &row)
+	           : index_snapshot_remove(v->ix, op->snapshot.name, op->snapshot.len);
 }
 
 /* ---- restore ---- */
 
-/* The entry loses or gains its inode; folders count their folders, and themselves twice while they have a name. */
+/* The entry loses or gains its inode; folders count their folders, and themselves twice while they
+ * have a name. */
 static int count_link(struct volume *v, uint64_t parent, uint64_t ino, int by)
 {
 	struct index_inode row, folder;
@@ -666,7 +677,8 @@ int volume_writable(struct volume *v)
 {
 	if (v->params.read_only)
 		return ERR_ROFS;
-	return v->poison ? err_note(ERR_POISONED, "%s: %s", err_text(v->poison), v->poison_note) : 0;
+	return v->poison ? err_note(ERR_POISONED, "%s: %s", err_text(v->poison), v->poison_note)
+	                 : 0;
 }
 
 /* Book-keeping of packs alone does not begin an epoch: nothing of it can be seen in the past. */
@@ -685,8 +697,8 @@ static void mark_dirty(struct volume *v, const struct op *op)
 /* What takes room on a local disk that has none left. Removing always works. */
 static bool needs_room(const struct op *op)
 {
-	return op->type == OP_CREATE || op->type == OP_LINK || op->type == OP_XATTR_SET || op->type == OP_RESTORE ||
-	       (op->type == OP_WRITE && op->attr.nextents > 0);
+	return op->type == OP_CREATE || op->type == OP_LINK || op->type == OP_XATTR_SET ||
+	       op->type == OP_RESTORE || (op->type == OP_WRITE && op->attr.nextents > 0);
 }
 
 int volume_apply(struct volume *v, const struct op *op)

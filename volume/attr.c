@@ -28,7 +28,8 @@ static int chmod_acl(struct volume *v, uint64_t ino, uint32_t mode)
 	const void *value;
 	uint8_t *acl;
 	size_t len;
-	int r = index_xattr_get(v->ix, ino, INDEX_NOW, ACL_XATTR_ACCESS, strlen(ACL_XATTR_ACCESS), &value, &len);
+	int r = index_xattr_get(v->ix, ino, INDEX_NOW, ACL_XATTR_ACCESS, strlen(ACL_XATTR_ACCESS),
+	                        &value, &len);
 
 	if (r != 0)
 		return r == ERR_NODATA ? 0 : r;
@@ -62,23 +63,28 @@ static unsigned op_mask(unsigned mask)
 	return out;
 }
 
-static int setattr_locked(struct volume *v, uint64_t ino, unsigned mask, const struct volume_attr *attr)
+static int setattr_locked(struct volume *v, uint64_t ino, unsigned mask,
+                          const struct volume_attr *attr)
 {
-	struct op op = {.type = OP_SETATTR, .time_ns = volume_wall_ns(v), .attr = {.ino = ino, .mask = op_mask(mask)}};
+	struct op op = {.type = OP_SETATTR,
+	                .time_ns = volume_wall_ns(v),
+	                .attr = {.ino = ino, .mask = op_mask(mask)}};
 	struct index_inode row;
 	int r = index_inode_get(v->ix, ino, INDEX_NOW, &row);
 
 	if (r != 0)
 		return r;
 	op.attr.attr = (struct index_inode){.mode = attr->mode,
-					    .uid = attr->uid,
-					    .gid = attr->gid,
-					    .atime_ns = attr->atime_ns,
-					    .mtime_ns = attr->mtime_ns,
-					    .ctime_ns = attr->ctime_ns};
-	if (mask & VOLUME_KILL_PRIV && !(mask & VOLUME_SET_MODE) && !S_ISDIR(row.mode) && row.mode & (S_ISUID | S_ISGID)) {
+	                                    .uid = attr->uid,
+	                                    .gid = attr->gid,
+	                                    .atime_ns = attr->atime_ns,
+	                                    .mtime_ns = attr->mtime_ns,
+	                                    .ctime_ns = attr->ctime_ns};
+	if (mask & VOLUME_KILL_PRIV && !(mask & VOLUME_SET_MODE) && !S_ISDIR(row.mode) &&
+	    row.mode & (S_ISUID | S_ISGID)) {
 		op.attr.mask |= OP_ATTR_MODE;
-		op.attr.attr.mode = row.mode & ~(uint32_t)(S_ISUID | (row.mode & S_IXGRP ? S_ISGID : 0));
+		op.attr.attr.mode =
+		    row.mode & ~(uint32_t)(S_ISUID | (row.mode & S_IXGRP ? S_ISGID : 0));
 	}
 	if (op.attr.mask == 0)
 		return 0;
@@ -88,17 +94,20 @@ static int setattr_locked(struct volume *v, uint64_t ino, unsigned mask, const s
 	return r;
 }
 
-int volume_setattr(struct volume *v, uint64_t ino, unsigned mask, const struct volume_attr *attr, struct volume_attr *ret)
+int volume_setattr(struct volume *v, uint64_t ino, unsigned mask, const struct volume_attr *attr,
+                   struct volume_attr *ret)
 {
 	struct index_inode row;
 	int r = 0;
 
 	if (mask & VOLUME_SET_SIZE)
-		r = volume_truncate(v, ino, attr->size, mask & VOLUME_KILL_PRIV ? VOLUME_WRITE_KILL_PRIV : 0);
+		r = volume_truncate(v, ino, attr->size,
+		                    mask & VOLUME_KILL_PRIV ? VOLUME_WRITE_KILL_PRIV : 0);
 	if (r != 0)
 		return r;
 	lock_take(&v->lock);
-	r = setattr_locked(v, ino, mask & ~(unsigned)(mask & VOLUME_SET_SIZE ? VOLUME_KILL_PRIV : 0), attr);
+	r = setattr_locked(v, ino,
+	                   mask & ~(unsigned)(mask & VOLUME_SET_SIZE ? VOLUME_KILL_PRIV : 0), attr);
 	if (r == 0)
 		r = index_inode_get(v->ix, ino, INDEX_NOW, &row);
 	if (r == 0)
@@ -110,7 +119,8 @@ int volume_setattr(struct volume *v, uint64_t ino, unsigned mask, const struct v
 
 /* ---- extended attributes ---- */
 
-int volume_getxattr(struct volume *v, uint64_t ino, int64_t at, const char *name, void *out, size_t size, size_t *ret_len)
+int volume_getxattr(struct volume *v, uint64_t ino, int64_t at, const char *name, void *out,
+                    size_t size, size_t *ret_len)
 {
 	const void *value;
 	size_t len;
@@ -130,7 +140,8 @@ int volume_getxattr(struct volume *v, uint64_t ino, int64_t at, const char *name
 	return r;
 }
 
-/* With `lock`: an access ACL sets the permission bits; one that says no more than they do is not kept. */
+/* With `lock`: an access ACL sets the permission bits; one that says no more than they do is not
+ * kept. */
 static int set_access_acl(struct volume *v, struct op *op)
 {
 	struct index_inode row;
@@ -143,15 +154,21 @@ static int set_access_acl(struct volume *v, struct op *op)
 	if (r != 0)
 		return r;
 	op->xattr.mask = OP_ATTR_MODE;
-	op->xattr.mode = (row.mode & ~0777u) | acl_mode(op->xattr.value, op->xattr.value_len, &needed);
+	op->xattr.mode =
+	    (row.mode & ~0777u) | acl_mode(op->xattr.value, op->xattr.value_len, &needed);
 	return 0;
 }
 
-int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void *value, size_t len, unsigned flags)
+int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void *value, size_t len,
+                    unsigned flags)
 {
 	struct op op = {.type = OP_XATTR_SET,
-			.time_ns = volume_wall_ns(v),
-			.xattr = {.ino = ino, .name = name, .name_len = strlen(name), .value = value, .value_len = len}};
+	                .time_ns = volume_wall_ns(v),
+	                .xattr = {.ino = ino,
+	                          .name = name,
+	                          .name_len = strlen(name),
+	                          .value = value,
+	                          .value_len = len}};
 	const void *old;
 	size_t old_len;
 	int r = check_xattr_name(name);
@@ -180,8 +197,8 @@ int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void
 int volume_removexattr(struct volume *v, uint64_t ino, const char *name)
 {
 	struct op op = {.type = OP_XATTR_REMOVE,
-			.time_ns = volume_wall_ns(v),
-			.xattr = {.ino = ino, .name = name, .name_len = strlen(name)}};
+	                .time_ns = volume_wall_ns(v),
+	                .xattr = {.ino = ino, .name = name, .name_len = strlen(name)}};
 	int r = check_xattr_name(name);
 
 	if (r != 0)
@@ -197,7 +214,8 @@ struct list_ctx {
 	size_t size, len;
 };
 
-static int list_one(void *ctx, const char *name, size_t name_len, const void *value, size_t value_len)
+static int list_one(void *ctx, const char *name, size_t name_len, const void *value,
+                    size_t value_len)
 {
 	struct list_ctx *c = ctx;
 
@@ -211,7 +229,8 @@ static int list_one(void *ctx, const char *name, size_t name_len, const void *va
 	return 0;
 }
 
-int volume_listxattr(struct volume *v, uint64_t ino, int64_t at, char *out, size_t size, size_t *ret_len)
+int volume_listxattr(struct volume *v, uint64_t ino, int64_t at, char *out, size_t size,
+                     size_t *ret_len)
 {
 	struct list_ctx c = {out, size, 0};
 	int r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The map is made from below: every changed inode and every changed entry is followed up to the root, in both states, and each entry on the
- * way is noted.
+ * The map is made from below: every changed inode and every changed entry is followed up to the
+ * root, in both states, and each entry on the way is noted.
  */
 #include "volume/changes.h"
 
@@ -135,7 +135,8 @@ static void sort_names(struct changes *c)
 {
 	size_t kept = 0;
 
-	qsort(c->name, c->count, sizeof(*c->name), by_name);
+	if (c->count)
+		qsort(c->name, c->count, sizeof(*c->name), by_name);
 	for (size_t i = 0; i < c->count; i++) {
 		if (kept > 0 && compare_names(c->name[kept - 1], c->name[i]) == 0)
 			free(c->name[i]);
@@ -191,7 +192,8 @@ size_t changes_first(const struct changes *c, uint64_t parent)
 
 /* ---- comparing ---- */
 
-int changes_entry(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at, uint64_t *ret)
+int changes_entry(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at,
+                  uint64_t *ret)
 {
 	struct index_dentry row;
 	int r;
@@ -252,7 +254,8 @@ static int mix_extent(void *ctx, const struct index_extent *e)
 	return 0;
 }
 
-static int mix_xattr(void *ctx, const char *name, size_t name_len, const void *value, size_t value_len)
+static int mix_xattr(void *ctx, const char *name, size_t name_len, const void *value,
+                     size_t value_len)
 {
 	struct digest *d = ctx;
 
@@ -300,8 +303,8 @@ static int digest_attr(struct volume *v, uint64_t ino, int64_t at, uint64_t *ret
 	return r;
 }
 
-int changes_differ(struct volume *v, const struct changes *c, uint64_t ino_a, uint64_t ino_b, bool *ret_any,
-		   bool *ret_content)
+int changes_differ(struct volume *v, const struct changes *c, uint64_t ino_a, uint64_t ino_b,
+                   bool *ret_any, bool *ret_content)
 {
 	uint64_t content_a, content_b, attr_a, attr_b;
 	int r;

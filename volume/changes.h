@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What changed between two states, as a map for walking: only entries that changed, or that lead to something that
- * did, so that a walk over both trees costs the changes and not the files. Used by diff and restore. Inside volume/ only; all calls with the
- * volume's lock held.
+ * What changed between two states, as a map for walking: only entries that changed, or that lead to
+ * something that did, so that a walk over both trees costs the changes and not the files. Used by
+ * diff and restore. Inside volume/ only; all calls with the volume's lock held.
  */
 #ifndef AMBERFS_VOLUME_CHANGES_H
 #define AMBERFS_VOLUME_CHANGES_H
@@ -17,8 +17,8 @@ struct change_name {
 };
 
 struct changes {
-	int64_t a, b;		   /* the two states: epochs, or VOLUME_NOW; in either order */
-	struct inoset inodes;	   /* row, xattrs or data may differ */
+	int64_t a, b;              /* the two states: epochs, or VOLUME_NOW; in either order */
+	struct inoset inodes;      /* row, xattrs or data may differ */
 	struct change_name **name; /* by (parent, name), each once */
 	size_t count;
 	size_t cap;
@@ -28,16 +28,19 @@ struct changes {
 int changes_load(struct volume *v, int64_t a, int64_t b, struct changes *ret);
 void changes_done(struct changes *c);
 
-/** Where the names of folder @parent, or of the next folder, begin; c->count when there are none. */
+/** Where the names of folder @parent, or of the next folder, begin; c->count when there are none.
+ */
 size_t changes_first(const struct changes *c, uint64_t parent);
 
 /** The inode that (@parent, @name) points to at @at; 0 when there is none, or @parent is 0. */
-int changes_entry(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at, uint64_t *ret);
+int changes_entry(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at,
+                  uint64_t *ret);
 
 /** "a/b" from "a" and "b"; "b" from "" and "b". Heap string, NULL when out of memory. */
 char *changes_join(const char *folder, const char *name, size_t len);
 
 /** Do both states of @ino differ in anything a user can see? *ret_content: in data or target. */
-int changes_differ(struct volume *v, const struct changes *c, uint64_t ino_a, uint64_t ino_b, bool *ret_any, bool *ret_content);
+int changes_differ(struct volume *v, const struct changes *c, uint64_t ino_a, uint64_t ino_b,
+                   bool *ret_any, bool *ret_content);
 
 #endif

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checkpoints: the whole index in the store, so that a fresh machine does not replay the log from its beginning.
+ * Checkpoints: the whole index in the store, so that a fresh machine does not replay the log from
+ * its beginning.
  *
- * `checkpoints/<log sequence>` is the manifest, made last; `checkpoints/parts/<random>` are the rows, current and past, a few mebibytes each. It is the state right after log
- * object <log sequence>. Sealed as all objects; the manifest lists the parts with their SHA-256, so parts of different checkpoints cannot be mixed.
+ * `checkpoints/<log sequence>` is the manifest, made last; `checkpoints/parts/<random>` are the
+ * rows, current and past, a few mebibytes each. It is the state right after log object <log
+ * sequence>. Sealed as all objects; the manifest lists the parts with their SHA-256, so parts of
+ * different checkpoints cannot be mixed.
  *
- * Manifest content: u16 version (1); u64 log sequence; 32 SHA-256 of that sealed log object; i64 epoch (the open one); u64 next inode, next pack, next
- * snapshot; i64 end of the newest epoch; u64 files, folders, bytes; varint number of parts, each 16 bytes of name and 32 of hash.
+ * Manifest content: u16 version (1); u64 log sequence; 32 SHA-256 of that sealed log object; i64
+ * epoch (the open one); u64 next inode, next pack, next snapshot; i64 end of the newest epoch; u64
+ * files, folders, bytes; varint number of parts, each 16 bytes of name and 32 of hash.
  *
- * Part content: rows to the end: u8 table, then for inode, dentry, extent, xattr: varint born, varint died (0: current); then the
- * fields in the order of the functions below.
+ * Part content: rows to the end: u8 table, then for inode, dentry, extent, xattr: varint born,
+ * varint died (0: current); then the fields in the order of the functions below.
  */
 #include "volume/impl.h"
 
@@ -237,8 +241,8 @@ struct writer {
 	uint64_t bytes;
 };
 
-static int put_object(struct volume *v, enum object_kind kind, const char *name, const struct buf *content,
-		      uint8_t *ret_hash, uint64_t *bytes)
+static int put_object(struct volume *v, enum object_kind kind, const char *name,
+                      const struct buf *content, uint8_t *ret_hash, uint64_t *bytes)
 {
 	struct buf sealed;
 	int r;
@@ -351,8 +355,8 @@ static int take_newest(void *ctx, const struct blob_info *info)
 	return 0;
 }
 
-static int get_object(struct volume *v, enum object_kind kind, const char *name, const uint8_t *want_hash,
-		      struct buf *out)
+static int get_object(struct volume *v, enum object_kind kind, const char *name,
+                      const uint8_t *want_hash, struct buf *out)
 {
 	uint8_t hash[SHA256_BYTES];
 	struct buf sealed;
@@ -367,7 +371,8 @@ static int get_object(struct volume *v, enum object_kind kind, const char *name,
 	}
 	if (r == 0)
 		r = object_open(v->object_keys, kind, name, sealed.data, sealed.len, out);
-	if (r == ERR_UNAUTHENTIC || r == ERR_CORRUPT || r == ERR_VERSION || r == ERR_MISSING || r == ERR_FBIG)
+	if (r == ERR_UNAUTHENTIC || r == ERR_CORRUPT || r == ERR_VERSION || r == ERR_MISSING ||
+	    r == ERR_FBIG)
 		r = err_note(r, "%s", name);
 	buf_done(&sealed);
 	return r;
@@ -398,7 +403,7 @@ static int load_part(struct volume *v, const uint8_t *id, const uint8_t *hash)
 }
 
 static int load_manifest(struct volume *v, const char *name, uint64_t seq, const struct buf *m,
-			 volume_progress_fn progress, void *ctx)
+                         volume_progress_fn progress, void *ctx)
 {
 	struct index_state *s = index_state(v->ix);
 	const uint8_t *hash, *part;
@@ -434,7 +439,8 @@ static int load_manifest(struct volume *v, const char *name, uint64_t seq, const
 	return r ? r : dec_end(&d) ? err_note(ERR_CORRUPT, "%s", name) : 0;
 }
 
-int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx, bool *ret_found)
+int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx,
+                           bool *ret_found)
 {
 	char name[BLOB_NAME_MAX + 1];
 	uint64_t seq = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making changes durable: from the open batch to the journal, from the journal to log objects, and the index behind them.
+ * Making changes durable: from the open batch to the journal, from the journal to log objects, and
+ * the index behind them.
  *
  *   volume_apply()        record goes into `batch`; the index is changed in memory and cache
  *   volume_commit()       batch -> journal, one flush; its records go on into `log`
@@ -8,12 +9,13 @@
  *   volume_absorb()       index -> its file, durably; the journal behind it is free again
  *
  * Invariants
- *   C1 a batch is in the journal only when the sealed pages that it names are on the disk, or in the batch itself
- *   C2 the index file never holds a change that the journal (or a log object) does not: index_commit() runs only while every
- *      applied record is in a synced batch. For that moment volume_absorb() holds the lock across one flush, about every
- *      ten seconds: the one place where a lock is held across an fsync.
- *   C3 a batch is released when the index holds it durably and its log object is durable in outlog/
- *   C4 log object n is made once from the same records: its bytes are the same when it is made again after a crash
+ *   C1 a batch is in the journal only when the sealed pages that it names are on the disk, or in
+ * the batch itself C2 the index file never holds a change that the journal (or a log object) does
+ * not: index_commit() runs only while every applied record is in a synced batch. For that moment
+ * volume_absorb() holds the lock across one flush, about every ten seconds: the one place where a
+ * lock is held across an fsync. C3 a batch is released when the index holds it durably and its log
+ * object is durable in outlog/ C4 log object n is made once from the same records: its bytes are
+ * the same when it is made again after a crash
  */
 #include "volume/impl.h"
 
@@ -88,7 +90,8 @@ int volume_compose(struct volume *v)
 	log_name(h.seq, name);
 	r = log_encode(&h, v->log.data, v->log.len, &content);
 	if (r == 0)
-		r = object_seal(v->object_keys, OBJECT_LOG, name, content.data, content.len, &sealed);
+		r = object_seal(v->object_keys, OBJECT_LOG, name, content.data, content.len,
+		                &sealed);
 	if (r == 0)
 		r = kdf_sha256(sealed.data, sealed.len, hash);
 	if (r == 0)
@@ -154,10 +157,10 @@ static void cut_runs(struct volume *v, struct cut_info *info)
 static int write_batch(struct volume *v, const struct cut_info *info)
 {
 	struct journal_batch batch = {.log_seq = info->log_seq,
-				      .runs = info->runs,
-				      .nruns = info->nruns,
-				      .ops = v->cut.data,
-				      .ops_len = v->cut.len};
+	                              .runs = info->runs,
+	                              .nruns = info->nruns,
+	                              .ops = v->cut.data,
+	                              .ops_len = v->cut.len};
 	int r = 0;
 
 	if (v->cut.len == 0)
@@ -233,7 +236,8 @@ static void fail(struct volume *v, int r)
 	log_error("commit", "failed error=%s", err_name(r));
 }
 
-/* A full disk only delays the log object: its records are safe in the journal while that has room. */
+/* A full disk only delays the log object: its records are safe in the journal while that has room.
+ */
 static int compose_if_room(struct volume *v)
 {
 	int r = volume_compose(v);
@@ -313,7 +317,8 @@ static int absorb(struct volume *v)
 	return r;
 }
 
-/* A disk that is nearly full takes no new things: what is left is for the journal, the log and the index. */
+/* A disk that is nearly full takes no new things: what is left is for the journal, the log and the
+ * index. */
 static void watch_disk(struct volume *v)
 {
 	uint64_t bytes;
@@ -326,8 +331,9 @@ static void watch_disk(struct volume *v)
 }
 
 /*
- * The ring is kept three quarters empty, so that the next batch always finds a piece that is long enough: what
- * fills it is the open log object, which is closed, and the index, which is brought up to date.
+ * The ring is kept three quarters empty, so that the next batch always finds a piece that is long
+ * enough: what fills it is the open log object, which is closed, and the index, which is brought up
+ * to date.
  */
 static int tidy(struct volume *v)
 {
@@ -336,7 +342,8 @@ static int tidy(struct volume *v)
 
 	if (full && v->log.len > 0)
 		r = compose_if_room(v);
-	if (r == 0 && (full || clock_mono_ns(v->params.clock) - v->index_commit_mono_ns > INDEX_COMMIT_NS)) {
+	if (r == 0 &&
+	    (full || clock_mono_ns(v->params.clock) - v->index_commit_mono_ns > INDEX_COMMIT_NS)) {
 		r = absorb(v);
 		watch_disk(v);
 	}
@@ -375,7 +382,8 @@ int volume_end_packs(struct volume *v)
 	return r;
 }
 
-/* The moment when index, journal and log object all stand at the same place comes when nobody changes anything for a while. */
+/* The moment when index, journal and log object all stand at the same place comes when nobody
+ * changes anything for a while. */
 static int boundary_once(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
 {
 	struct index_state *s = index_state(v->ix);

@@ -2,9 +2,10 @@
 /*
  * Reading and writing files.
  *
- * A write that does not fill its first or last page reads that page, changes it in memory and seals it anew, so a page is always
- * sealed whole; the file's lock keeps two such writes apart. Only the page at the end of a file is short: what a file is
- * extended by later reads as zeros without anybody writing them.
+ * A write that does not fill its first or last page reads that page, changes it in memory and seals
+ * it anew, so a page is always sealed whole; the file's lock keeps two such writes apart. Only the
+ * page at the end of a file is short: what a file is extended by later reads as zeros without
+ * anybody writing them.
  */
 #include "util/err.h"
 #include "volume/page_io.h"
@@ -34,7 +35,8 @@ static int take_extent(void *ctx, const struct index_extent *row)
 }
 
 /* Fill @out (whole pages from @page) from one list; gaps are zeros. */
-static int fill(struct volume *v, const struct extent_list *l, uint64_t page, uint64_t npages, uint8_t *out)
+static int fill(struct volume *v, const struct extent_list *l, uint64_t page, uint64_t npages,
+                uint8_t *out)
 {
 	uint64_t at = page;
 	int r = 0;
@@ -42,7 +44,8 @@ static int fill(struct volume *v, const struct extent_list *l, uint64_t page, ui
 	for (size_t i = 0; r == 0 && i < l->count; i++) {
 		const struct index_extent *e = &l->row[i];
 		uint64_t from = e->page > at ? e->page : at;
-		uint64_t to = e->page + e->npages < page + npages ? e->page + e->npages : page + npages;
+		uint64_t to =
+		    e->page + e->npages < page + npages ? e->page + e->npages : page + npages;
 
 		if (to <= from)
 			continue;
@@ -56,8 +59,8 @@ static int fill(struct volume *v, const struct extent_list *l, uint64_t page, ui
 }
 
 /* Whole pages to @out; *ret_size is the file's size. A long list of extents is taken in pieces. */
-static int read_pages(struct volume *v, uint64_t ino, int64_t at, uint64_t page, uint64_t npages, uint8_t *out,
-		      uint64_t *ret_size)
+static int read_pages(struct volume *v, uint64_t ino, int64_t at, uint64_t page, uint64_t npages,
+                      uint8_t *out, uint64_t *ret_size)
 {
 	struct extent_list l;
 	struct index_inode row;
@@ -102,7 +105,8 @@ static int file_row(struct volume *v, uint64_t ino, int64_t at, struct index_ino
 }
 
 /* A range that does not begin or end at pages goes through a buffer of whole ones. */
-static int read_bounced(struct volume *v, uint64_t ino, int64_t at, uint64_t off, size_t len, uint8_t *out)
+static int read_bounced(struct volume *v, uint64_t ino, int64_t at, uint64_t off, size_t len,
+                        uint8_t *out)
 {
 	uint64_t page = off / PAGE_BYTES;
 	uint64_t npages = (off + len + PAGE_BYTES - 1) / PAGE_BYTES - page;
@@ -120,7 +124,8 @@ static int read_bounced(struct volume *v, uint64_t ino, int64_t at, uint64_t off
 	return r;
 }
 
-int volume_read(struct volume *v, uint64_t ino, int64_t at, uint64_t off, size_t len, void *out, size_t *ret_n)
+int volume_read(struct volume *v, uint64_t ino, int64_t at, uint64_t off, size_t len, void *out,
+                size_t *ret_n)
 {
 	struct index_inode row;
 	size_t whole;
@@ -170,8 +175,10 @@ static void stamp(struct volume *v, struct op *op, unsigned flags, uint32_t mode
 	}
 }
 
-/* One run of whole pages (the last may be short), as one operation. @end: where the written bytes end. */
-static int write_run(struct write_job *job, uint64_t page, const uint8_t *plain, size_t len, uint64_t end)
+/* One run of whole pages (the last may be short), as one operation. @end: where the written bytes
+ * end. */
+static int write_run(struct write_job *job, uint64_t page, const uint8_t *plain, size_t len,
+                     uint64_t end)
 {
 	struct volume *v = job->v;
 	struct op op = {.type = OP_WRITE, .attr = {.ino = job->ino, .nextents = 1}};
@@ -214,7 +221,8 @@ static int write_merged(struct write_job *job, uint64_t off, const uint8_t *data
 	if (r == 0 && head)
 		r = read_pages(job->v, job->ino, VOLUME_NOW, page, 1, pages, &size);
 	if (r == 0 && (head + len) % PAGE_BYTES != 0 && !(head && npages == 1))
-		r = read_pages(job->v, job->ino, VOLUME_NOW, page + npages - 1, 1, pages + span - PAGE_BYTES, &size);
+		r = read_pages(job->v, job->ino, VOLUME_NOW, page + npages - 1, 1,
+		               pages + span - PAGE_BYTES, &size);
 	if (r == 0) {
 		memcpy(pages + head, data, len);
 		if (after < page * PAGE_BYTES + span)
@@ -227,7 +235,8 @@ static int write_merged(struct write_job *job, uint64_t off, const uint8_t *data
 	return r;
 }
 
-/* Runs that begin at a page and end at one, or at the end of the file, are sealed from where they are. */
+/* Runs that begin at a page and end at one, or at the end of the file, are sealed from where they
+ * are. */
 static int write_all(struct write_job *job, uint64_t off, const uint8_t *data, size_t len)
 {
 	int r = 0;
@@ -249,7 +258,8 @@ static int write_all(struct write_job *job, uint64_t off, const uint8_t *data, s
 	return r;
 }
 
-int volume_write(struct volume *v, uint64_t ino, uint64_t off, const void *data, size_t len, unsigned flags)
+int volume_write(struct volume *v, uint64_t ino, uint64_t off, const void *data, size_t len,
+                 unsigned flags)
 {
 	struct write_job job = {.v = v, .ino = ino, .flags = flags};
 	struct index_inode row;
@@ -282,9 +292,10 @@ struct space_op {
 	struct index_extent extents[2];
 };
 
-/* Page @page gets zeros in [from, to), if it holds data there; the run is added to the operation. */
-static int zero_in_page(struct volume *v, struct space_op *s, uint64_t ino, uint64_t page, size_t from, size_t to,
-			uint64_t size)
+/* Page @page gets zeros in [from, to), if it holds data there; the run is added to the operation.
+ */
+static int zero_in_page(struct volume *v, struct space_op *s, uint64_t ino, uint64_t page,
+                        size_t from, size_t to, uint64_t size)
 {
 	struct key_ref *key = NULL;
 	struct extent_list l = {.count = 0};
@@ -352,7 +363,8 @@ int volume_truncate(struct volume *v, uint64_t ino, uint64_t size, unsigned flag
 		s.op.attr.clears = &s.range;
 		s.op.attr.nclears = 1;
 		if (size % PAGE_BYTES)
-			r = zero_in_page(v, &s, ino, size / PAGE_BYTES, size % PAGE_BYTES, PAGE_BYTES, size);
+			r = zero_in_page(v, &s, ino, size / PAGE_BYTES, size % PAGE_BYTES,
+			                 PAGE_BYTES, size);
 	}
 	if (r == 0) {
 		stamp(v, &s.op, flags, row.mode);
@@ -373,7 +385,8 @@ int volume_punch(struct volume *v, uint64_t ino, uint64_t off, uint64_t len)
 	lock_take(volume_file_lock(v, ino));
 	r = file_row(v, ino, VOLUME_NOW, &row);
 	end = len > VOLUME_SIZE_MAX - off ? VOLUME_SIZE_MAX : off + len;
-	if (r == 0 && end > row.size) /* behind the end there is nothing but what pads the last page */
+	if (r == 0 &&
+	    end > row.size) /* behind the end there is nothing but what pads the last page */
 		end = (row.size + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 	if (r != 0 || off >= end)
 		goto out;
@@ -383,7 +396,8 @@ int volume_punch(struct volume *v, uint64_t ino, uint64_t off, uint64_t len)
 		r = zero_in_page(v, &s, ino, first, off % PAGE_BYTES, end % PAGE_BYTES, row.size);
 	} else {
 		if (off % PAGE_BYTES)
-			r = zero_in_page(v, &s, ino, first++, off % PAGE_BYTES, PAGE_BYTES, row.size);
+			r = zero_in_page(v, &s, ino, first++, off % PAGE_BYTES, PAGE_BYTES,
+			                 row.size);
 		if (r == 0 && end % PAGE_BYTES)
 			r = zero_in_page(v, &s, ino, last, 0, end % PAGE_BYTES, row.size);
 		s.range = (struct op_range){first, last - first};

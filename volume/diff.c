@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The difference of two states, by path. The trees are walked together along the map of changes; where one side has nothing, the other is listed whole.
+ * The difference of two states, by path. The trees are walked together along the map of changes;
+ * where one side has nothing, the other is listed whole.
  *
- * An inode that has a new entry and lost another is renamed; what hangs below a renamed folder is not listed again. A path that
- * holds another inode of the same type (a file saved by rename) is changed.
+ * An inode that has a new entry and lost another is renamed; what hangs below a renamed folder is
+ * not listed again. A path that holds another inode of the same type (a file saved by rename) is
+ * changed.
  *
  * Results are gathered under the volume's lock and handed out after it.
  */
@@ -44,8 +46,8 @@ static int attr_at(struct volume *v, uint64_t ino, int64_t at, struct volume_att
 }
 
 /* Takes @old_path. */
-static int emit(struct diff *d, enum volume_change_kind kind, const char *path, char *old_path, uint64_t a, uint64_t b,
-		bool content)
+static int emit(struct diff *d, enum volume_change_kind kind, const char *path, char *old_path,
+                uint64_t a, uint64_t b, bool content)
 {
 	struct result *res;
 	int r;
@@ -80,7 +82,8 @@ static bool in_scope(const struct diff *d, const char *path)
 {
 	size_t len = strlen(d->scope);
 
-	return len == 0 || (strncmp(path, d->scope, len) == 0 && (path[len] == '\0' || path[len] == '/'));
+	return len == 0 ||
+	       (strncmp(path, d->scope, len) == 0 && (path[len] == '\0' || path[len] == '/'));
 }
 
 /* ---- renames ---- */
@@ -94,7 +97,8 @@ struct find_moved {
 	size_t len;
 };
 
-static int find_moved_one(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+static int find_moved_one(void *ctx, const struct index_dentry *row,
+                          const struct index_inode *inode)
 {
 	struct find_moved *f = ctx;
 	uint64_t there;
@@ -112,7 +116,8 @@ static int find_moved_one(void *ctx, const struct index_dentry *row, const struc
 	return 1;
 }
 
-/* A path of @ino at @at whose entry is not there at @other, inside the scope; NULL when there is none. */
+/* A path of @ino at @at whose entry is not there at @other, inside the scope; NULL when there is
+ * none. */
 static int moved_path(struct diff *d, uint64_t ino, int64_t at, int64_t other, char **ret)
 {
 	struct find_moved f = {.v = d->v, .other = other, .ino = ino};
@@ -184,11 +189,13 @@ static int list_name(void *ctx, const struct index_dentry *row, const struct ind
 
 static int by_text(const void *a, const void *b)
 {
-	return strcmp((*(struct change_name *const *)a)->name, (*(struct change_name *const *)b)->name);
+	return strcmp((*(struct change_name *const *)a)->name,
+	              (*(struct change_name *const *)b)->name);
 }
 
 /* Entry @name of folders @a (first state) and @b (second), either of which may be 0. */
-static int diff_name(struct diff *d, const char *path, uint64_t a, uint64_t b, const char *name, size_t len)
+static int diff_name(struct diff *d, const char *path, uint64_t a, uint64_t b, const char *name,
+                     size_t len)
 {
 	char *child = changes_join(path, name, len);
 	uint64_t ino_a, ino_b;
@@ -210,7 +217,8 @@ static int diff_whole(struct diff *d, const char *path, uint64_t a, uint64_t b)
 
 	if (r == 0 && b)
 		r = index_dentry_list(d->v->ix, b, d->c.b, 0, list_name, &l);
-	qsort(l.name, l.count, sizeof(*l.name), by_text);
+	if (l.count)
+		qsort(l.name, l.count, sizeof(*l.name), by_text);
 	for (size_t i = 0; r == 0 && i < l.count; i++)
 		if (i == 0 || strcmp(l.name[i - 1]->name, l.name[i]->name) != 0)
 			r = diff_name(d, path, a, b, l.name[i]->name, l.name[i]->len);
@@ -226,7 +234,8 @@ static int diff_folder(struct diff *d, const char *path, uint64_t a, uint64_t b)
 
 	if (a != b)
 		return diff_whole(d, path, a, b);
-	for (size_t i = changes_first(&d->c, a); r == 0 && i < d->c.count && d->c.name[i]->parent == a; i++)
+	for (size_t i = changes_first(&d->c, a);
+	     r == 0 && i < d->c.count && d->c.name[i]->parent == a; i++)
 		r = diff_name(d, path, a, a, d->c.name[i]->name, d->c.name[i]->len);
 	return r;
 }
@@ -342,7 +351,8 @@ static int hand_out(struct diff *d, volume_change_fn fn, void *ctx)
 	return r;
 }
 
-int volume_diff(struct volume *v, int64_t from, int64_t to, const char *path, volume_change_fn fn, void *ctx)
+int volume_diff(struct volume *v, int64_t from, int64_t to, const char *path, volume_change_fn fn,
+                void *ctx)
 {
 	struct diff d = {.v = v, .scope = path + strspn(path, "/")};
 	uint64_t a, b;

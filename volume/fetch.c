@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealed bytes from where they are: the local pack, or else the store, in whole chunks that are kept locally. A reader that goes forward through a pack gets
- * several chunks a request.
+ * Sealed bytes from where they are: the local pack, or else the store, in whole chunks that are
+ * kept locally. A reader that goes forward through a pack gets several chunks a request.
  */
 #include "volume/impl.h"
 
@@ -21,7 +21,8 @@ static int pack_row(struct volume *v, uint64_t num, struct index_pack *ret)
 	lock_take(&v->lock);
 	r = index_pack_get(v->ix, num, ret);
 	lock_drop(&v->lock);
-	return r == ERR_NOENT ? err_note(ERR_CORRUPT, "pack %" PRIu64 " is not in the index", num) : r;
+	return r == ERR_NOENT ? err_note(ERR_CORRUPT, "pack %" PRIu64 " is not in the index", num)
+	                      : r;
 }
 
 void volume_pack_name(const uint8_t *name, char *out)
@@ -44,7 +45,8 @@ int volume_pack_note(struct volume *v, int code, uint64_t num)
 }
 
 /* A chunk-aligned piece that covers the range, from the store. */
-static int get_piece(struct volume *v, uint64_t num, uint64_t off, size_t len, struct buf *out, uint64_t *ret_start)
+static int get_piece(struct volume *v, uint64_t num, uint64_t off, size_t len, struct buf *out,
+                     uint64_t *ret_start)
 {
 	uint64_t start = off / PACK_CHUNK_BYTES * PACK_CHUNK_BYTES;
 	uint64_t end = (off + len + PACK_CHUNK_BYTES - 1) / PACK_CHUNK_BYTES * PACK_CHUNK_BYTES;
@@ -67,7 +69,8 @@ static int get_piece(struct volume *v, uint64_t num, uint64_t off, size_t len, s
 	return 0;
 }
 
-int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint8_t *out, bool fresh)
+int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint8_t *out,
+                 bool fresh)
 {
 	struct buf piece;
 	uint64_t start = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log for people: what happened to a path, newest first. Each epoch that had something to do with it is compared with the one before; a file is
- * followed backwards through its renames.
+ * The log for people: what happened to a path, newest first. Each epoch that had something to do
+ * with it is compared with the one before; a file is followed backwards through its renames.
  */
 #include "volume/changes.h"
 
@@ -44,7 +44,8 @@ int volume_path_of(struct volume *v, uint64_t ino, int64_t at, char **ret)
 			free(entry);
 			break;
 		}
-		longer = *path ? changes_join(entry->name, path, strlen(path)) : strdup(entry->name);
+		longer =
+		    *path ? changes_join(entry->name, path, strlen(path)) : strdup(entry->name);
 		free(path);
 		path = longer;
 		ino = entry->parent;
@@ -113,18 +114,21 @@ static int log_one(void *ctx, const struct volume_change *change)
 		return 0;
 	c.epoch = w->epoch;
 	c.time_ns = w->time_ns;
-	if (change->kind == VOLUME_RENAMED && strcmp(change->path, w->path) == 0 && !w->renamed_from)
+	if (change->kind == VOLUME_RENAMED && strcmp(change->path, w->path) == 0 &&
+	    !w->renamed_from)
 		w->renamed_from = strdup(change->old_path);
 	w->any = true;
 	return w->fn(w->ctx, &c);
 }
 
-/* The whole difference is asked for when a rename may come from elsewhere; of it, what concerns the path. */
+/* The whole difference is asked for when a rename may come from elsewhere; of it, what concerns the
+ * path. */
 static int log_filtered(void *ctx, const struct volume_change *change)
 {
 	struct log_walk *w = ctx;
 	size_t len = strlen(w->path);
-	bool inside = strncmp(change->path, w->path, len) == 0 && (change->path[len] == '\0' || change->path[len] == '/');
+	bool inside = strncmp(change->path, w->path, len) == 0 &&
+	              (change->path[len] == '\0' || change->path[len] == '/');
 
 	return len == 0 || inside ? log_one(ctx, change) : 0;
 }
@@ -143,7 +147,8 @@ static int ever_existed(struct volume *v, const char *path, const struct epochs 
 	return r;
 }
 
-int volume_log(struct volume *v, const char *path, int64_t since_ns, int64_t until_ns, volume_change_fn fn, void *ctx)
+int volume_log(struct volume *v, const char *path, int64_t since_ns, int64_t until_ns,
+               volume_change_fn fn, void *ctx)
 {
 	struct epochs e = {.since = since_ns, .until = until_ns};
 	struct log_walk w = {.fn = fn, .ctx = ctx};

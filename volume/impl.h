@@ -4,11 +4,11 @@
  *
  * Who owns what
  *   lock          the index, the open batch, the epoch, `poison`
- *   commit_lock   the journal, the log buffer, the making of log objects; held across the commit's fsync, never while `lock` is
- *                 taken by the same thread first
- *   file_locks    one writer of a file at a time: reading a page, changing it and sealing it again must not interleave
- *   upload_lock   the queue of log objects, what is known of the store
- * The order is that of util/lock.h: file_locks, commit_lock, lock, then the leaves.
+ *   commit_lock   the journal, the log buffer, the making of log objects; held across the commit's
+ * fsync, never while `lock` is taken by the same thread first file_locks    one writer of a file at
+ * a time: reading a page, changing it and sealing it again must not interleave upload_lock   the
+ * queue of log objects, what is known of the store The order is that of util/lock.h: file_locks,
+ * commit_lock, lock, then the leaves.
  */
 #ifndef AMBERFS_VOLUME_IMPL_H
 #define AMBERFS_VOLUME_IMPL_H
@@ -60,28 +60,28 @@ struct volume {
 
 	struct lock lock;
 	struct index *ix;
-	struct buf batch;	/* records applied since the last cut */
+	struct buf batch;       /* records applied since the last cut */
 	struct buf inline_data; /* sealed bytes of the batch's small writes */
 	struct journal_page_run inline_runs[VOLUME_INLINE_RUNS];
 	size_t inline_count;
-	bool batch_dirty;   /* more in the batch than the book-keeping of packs */
-	bool disk_low;	    /* the local disk is nearly full */
+	bool batch_dirty; /* more in the batch than the book-keeping of packs */
+	bool disk_low;    /* the local disk is nearly full */
 	bool inline_over; /* more data than a batch carries: the packs must be synced */
 	bool replaying;
-	bool mutating;	 /* inside volume_apply(), past the checks */
-	bool epoch_dirty; /* the open epoch has changes that history must show */
-	uint64_t orphans; /* inodes without a name */
+	bool mutating;          /* inside volume_apply(), past the checks */
+	bool epoch_dirty;       /* the open epoch has changes that history must show */
+	uint64_t orphans;       /* inodes without a name */
 	uint64_t history_bytes; /* as of history_mono_ns */
 	int64_t history_mono_ns;
-	int poison;	 /* 0, or why nothing can be changed any more */
+	int poison; /* 0, or why nothing can be changed any more */
 	char poison_note[256];
 
 	struct lock commit_lock;
 	struct journal *journal;
-	struct buf cut;	  /* the batch being made durable */
+	struct buf cut; /* the batch being made durable */
 	struct buf cut_inline;
-	struct buf log;	  /* records of the log object that is being gathered */
-	bool log_dirty;	  /* ... and there is a change among them */
+	struct buf log;          /* records of the log object that is being gathered */
+	bool log_dirty;          /* ... and there is a change among them */
 	uint64_t composed_batch; /* batches up to this one are in log objects in outlog/ */
 	int64_t index_commit_mono_ns;
 	uint64_t log_bytes_since_checkpoint;
@@ -118,8 +118,9 @@ struct volume {
 /* ---- apply.c ---- */
 
 /**
- * The one way to change a volume: check @op against the index, change the index, add the record to the open batch. With `lock` held.
- * An error before anything was changed leaves all as it was; one after it poisons the volume.
+ * The one way to change a volume: check @op against the index, change the index, add the record to
+ * the open batch. With `lock` held. An error before anything was changed leaves all as it was; one
+ * after it poisons the volume.
  */
 int volume_apply(struct volume *v, const struct op *op);
 
@@ -132,7 +133,7 @@ void volume_poison(struct volume *v, int code);
 /* ---- commit.c ---- */
 
 enum commit_flags {
-	COMMIT_CUT = 1,	  /* end the log object too, when it has changes */
+	COMMIT_CUT = 1,   /* end the log object too, when it has changes */
 	COMMIT_EPOCH = 2, /* and the epoch */
 };
 
@@ -145,10 +146,12 @@ int volume_absorb(struct volume *v);
 /** Pad and seal packs that are full, so that they can be stored. Takes the locks. */
 int volume_end_packs(struct volume *v);
 
-/** End epoch and log object, and open a reader on exactly that state; *ret_seq is the log object. ERR_BUSY when changes kept coming in between. Takes the locks. */
+/** End epoch and log object, and open a reader on exactly that state; *ret_seq is the log object.
+ * ERR_BUSY when changes kept coming in between. Takes the locks. */
 int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq);
 
-/** When the open batch has grown long: commit it. Called without locks by whoever has just changed something. */
+/** When the open batch has grown long: commit it. Called without locks by whoever has just changed
+ * something. */
 void volume_relieve(struct volume *v);
 
 /** Make the next log object in outlog/ from the records gathered in v->log. Commit lock held. */
@@ -168,14 +171,17 @@ struct log_header {
 
 void log_name(uint64_t seq, char *out);
 int log_encode(const struct log_header *h, const void *records, size_t len, struct buf *out);
-int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records, size_t *ret_len);
+int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records,
+               size_t *ret_len);
 
-/** Open the sealed log object @seq, check number and chain against the index, apply its records. Lock held; v->replaying set by the caller. */
+/** Open the sealed log object @seq, check number and chain against the index, apply its records.
+ * Lock held; v->replaying set by the caller. */
 int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len);
 
 /* ---- upload.c ---- */
 
-/** Do one piece of upload: a pack, or the next log object. *ret_did: whether there was something to do. Blocks for the store's answer, without a lock. */
+/** Do one piece of upload: a pack, or the next log object. *ret_did: whether there was something to
+ * do. Blocks for the store's answer, without a lock. */
 int volume_upload_step(struct volume *v, bool *ret_did);
 void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size);
 void volume_outlog_free(struct volume *v);
@@ -185,15 +191,19 @@ int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out);
 
 /* ---- checkpoint.c ---- */
 
-/** Write the state that @reader sees, which is the state right after a log object, to the store. Takes no lock but the upload one. */
+/** Write the state that @reader sees, which is the state right after a log object, to the store.
+ * Takes no lock but the upload one. */
 int volume_checkpoint_write(struct volume *v, struct index *reader);
 /** Load the newest one into an empty index. */
-int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx, bool *ret_found);
+int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx,
+                           bool *ret_found);
 
 /* ---- fetch.c ---- */
 
-/** Sealed bytes of a pack, from the local disk or from the store. No locks held. @fresh: not from the local copy, which is rotten. */
-int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint8_t *out, bool fresh);
+/** Sealed bytes of a pack, from the local disk or from the store. No locks held. @fresh: not from
+ * the local copy, which is rotten. */
+int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint8_t *out,
+                 bool fresh);
 
 /** The name of a pack in the store, BLOB_NAME_MAX + 1 bytes at @out. */
 void volume_pack_name(const uint8_t *name, char *out);
@@ -211,7 +221,8 @@ int volume_truncate(struct volume *v, uint64_t ino, uint64_t size, unsigned flag
 /** What is due by the clock on this machine: commit, end the epoch, close packs. */
 int volume_tick(struct volume *v);
 
-/** Begin a checkpoint when one is due, write it when its log object is stored. *ret_did as volume_upload_step(). */
+/** Begin a checkpoint when one is due, write it when its log object is stored. *ret_did as
+ * volume_upload_step(). */
 int volume_checkpoint_step(struct volume *v, bool *ret_did);
 
 int volume_threads_start(struct volume *v);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Beginning a volume, and the keyring that everything else hangs on: `keyring/<generation>` in the store, the
- * highest one counts. Init is one put-if-absent of generation 1, so two that try at once cannot both win.
+ * Beginning a volume, and the keyring that everything else hangs on: `keyring/<generation>` in the
+ * store, the highest one counts. Init is one put-if-absent of generation 1, so two that try at once
+ * cannot both win.
  */
 #include "volume/impl.h"
 
@@ -34,7 +35,8 @@ static int check_empty(struct blob *store)
 	if (r == 0)
 		r = blob_list(store, "", NULL, refuse_any, &is_volume);
 	if (r == ERR_NOTEMPTY)
-		return err_note(r, "the store holds other things: give the volume a place of its own");
+		return err_note(r,
+		                "the store holds other things: give the volume a place of its own");
 	return r == ERR_VOLUMEEXISTS ? err_note(r, "nothing was changed") : r;
 }
 
@@ -52,8 +54,8 @@ static int is_ours(struct blob *store, const char *name, const struct buf *bytes
 	return r;
 }
 
-int volume_init(struct blob *store, const struct clock *clock, struct rng *rng, const void *passphrase, size_t len, char *code,
-		uint8_t *ret_id)
+int volume_init(struct blob *store, const struct clock *clock, struct rng *rng,
+                const void *passphrase, size_t len, char *code, uint8_t *ret_id)
 {
 	char name[BLOB_NAME_MAX + 1];
 	struct keyring *k = NULL;
@@ -116,16 +118,21 @@ int volume_keyring_fetch(struct blob *store, struct keyring **ret)
 		r = ERR_UNAUTHENTIC;
 	}
 	buf_done(&bytes);
-	/* something has the keyring's name and is none: that is damage, not another kind of store */
+	/* something has the keyring's name and is none: that is damage, not another kind of store
+	 */
 	if (r == ERR_NOTVOLUME)
 		r = ERR_CORRUPT;
-	return r == ERR_CORRUPT || r == ERR_UNAUTHENTIC || r == ERR_VERSION ? err_note(r, "%s", name) : r;
+	return r == ERR_CORRUPT || r == ERR_UNAUTHENTIC || r == ERR_VERSION
+	           ? err_note(r, "%s", name)
+	           : r;
 }
 
-int volume_keyring_unlock(struct keyring *k, enum volume_secret_type type, const void *secret, size_t len)
+int volume_keyring_unlock(struct keyring *k, enum volume_secret_type type, const void *secret,
+                          size_t len)
 {
-	int r = keyring_unlock(k, type == VOLUME_SECRET_RECOVERY ? KEYRING_SLOT_RECOVERY : KEYRING_SLOT_PASSPHRASE, secret,
-			       len);
+	int r = keyring_unlock(
+	    k, type == VOLUME_SECRET_RECOVERY ? KEYRING_SLOT_RECOVERY : KEYRING_SLOT_PASSPHRASE,
+	    secret, len);
 
 	return r == ERR_UNAUTHENTIC || r == ERR_CORRUPT ? err_note(r, "keyring/") : r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A set of numbers (inodes, mostly): open addressing, grows by doubling. 0 cannot be in it. Not thread safe. */
+/* A set of numbers (inodes, mostly): open addressing, grows by doubling. 0 cannot be in it. Not
+ * thread safe. */
 #ifndef AMBERFS_VOLUME_INOSET_H
 #define AMBERFS_VOLUME_INOSET_H
 

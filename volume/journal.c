@@ -8,20 +8,22 @@
  *   16 8   0
  *   24 16  tag of the batch before (zeros for the first of a ring)
  *   40 24  salt
- *   64 n   ciphertext of: u64 log object number; varint count of page runs, each varint pack, varint offset, blob bytes; then the
- *          operation records to the end
+ *   64 n   ciphertext of: u64 log object number; varint count of page runs, each varint pack,
+ * varint offset, blob bytes; then the operation records to the end
  *   .. 16  tag
  *
- * sealed by crypto/seal under KBKDF(log key, "amberfs journal", volume id), the 64 header bytes being the additional data, and padded to a whole block. A batch does not wrap around the end of
+ * sealed by crypto/seal under KBKDF(log key, "amberfs journal", volume id), the 64 header bytes
+ * being the additional data, and padded to a whole block. A batch does not wrap around the end of
  * the file: one that does not fit there begins at 0.
  *
  * Invariants
- *   J1 the batches in `live` are numbered first .. next-1, each authentic and chained to the one before it
- *   J2 no byte of a live batch is overwritten
- *   J3 batch n+1 is written only after batch n was synced (the caller's duty), so a damaged batch with an intact one after it was damaged
- *      after it had become durable: that is corruption, not a torn write
+ *   J1 the batches in `live` are numbered first .. next-1, each authentic and chained to the one
+ * before it J2 no byte of a live batch is overwritten J3 batch n+1 is written only after batch n
+ * was synced (the caller's duty), so a damaged batch with an intact one after it was damaged after
+ * it had become durable: that is corruption, not a torn write
  *
- * Where the ring begins is not stored: opening reads all of it and keeps the chain that ends in the highest number.
+ * Where the ring begins is not stored: opening reads all of it and keeps the chain that ends in the
+ * highest number.
  */
 #include "volume/journal.h"
 
@@ -83,7 +85,8 @@ static int live_add(struct journal *j, const struct batch_place *p)
 /* ---- opening ---- */
 
 /* Is there an authentic batch at @off of the ring image? The plaintext goes to @out. */
-static bool batch_at(struct journal *j, const uint8_t *ring, uint64_t off, uint8_t *out, struct batch_place *ret)
+static bool batch_at(struct journal *j, const uint8_t *ring, uint64_t off, uint8_t *out,
+                     struct batch_place *ret)
 {
 	const uint8_t *at = ring + off;
 	struct dec d;
@@ -94,9 +97,11 @@ static bool batch_at(struct journal *j, const uint8_t *ring, uint64_t off, uint8
 	dec_init(&d, at + 4, HEADER_BYTES - 4);
 	len = dec_u32(&d);
 	ret->seq = dec_u64(&d);
-	if (len > j->size - off || HEADER_BYTES + SEAL_TAG_BYTES > j->size - off - len || ret->seq == 0)
+	if (len > j->size - off || HEADER_BYTES + SEAL_TAG_BYTES > j->size - off - len ||
+	    ret->seq == 0)
 		return false;
-	if (open_message(j->key, at + 40, at, HEADER_BYTES, at + HEADER_BYTES, len, at + HEADER_BYTES + len, out) != 0)
+	if (open_message(j->key, at + 40, at, HEADER_BYTES, at + HEADER_BYTES, len,
+	                 at + HEADER_BYTES + len, out) != 0)
 		return false;
 	ret->off = off;
 	ret->bytes = round_up(HEADER_BYTES + (uint64_t)len + SEAL_TAG_BYTES);
@@ -113,8 +118,9 @@ static int by_seq(const void *a, const void *b)
 }
 
 /*
- * Keep the chain that ends in the highest number. What lies before a gap in the numbers was released and partly overwritten, unless it
- * joins on: then (J3) a durable batch is damaged. Which of the two it is, the caller knows: it asks for the numbers it needs.
+ * Keep the chain that ends in the highest number. What lies before a gap in the numbers was
+ * released and partly overwritten, unless it joins on: then (J3) a durable batch is damaged. Which
+ * of the two it is, the caller knows: it asks for the numbers it needs.
  */
 static void keep_chain(struct journal *j)
 {
@@ -168,12 +174,14 @@ static int make_ring(struct journal *j)
 	int r = zeros ? 0 : ERR_NOMEM;
 
 	for (uint64_t off = 0; r == 0 && off < j->size; off += piece)
-		r = file_pwrite(j->file, zeros, j->size - off < piece ? (size_t)(j->size - off) : piece, off);
+		r = file_pwrite(j->file, zeros,
+		                j->size - off < piece ? (size_t)(j->size - off) : piece, off);
 	free(zeros);
 	return r ? r : file_sync(j->file);
 }
 
-static int open_ring(struct journal *j, const struct fileio *io, const char *path, uint64_t size_bytes)
+static int open_ring(struct journal *j, const struct fileio *io, const char *path,
+                     uint64_t size_bytes)
 {
 	uint64_t have = 0;
 	int r = file_open(io, path, FILE_WRITE | FILE_CREATE, &j->file);
@@ -183,7 +191,8 @@ static int open_ring(struct journal *j, const struct fileio *io, const char *pat
 	if (r != 0)
 		return r;
 	/* a ring that was cut short while it was made holds nothing yet */
-	if (have < JOURNAL_MIN_BYTES || have % JOURNAL_BLOCK_BYTES != 0 || have > JOURNAL_MAX_BYTES) {
+	if (have < JOURNAL_MIN_BYTES || have % JOURNAL_BLOCK_BYTES != 0 ||
+	    have > JOURNAL_MAX_BYTES) {
 		j->size = size_bytes;
 		r = file_truncate(j->file, 0);
 		return r ? r : make_ring(j);
@@ -192,8 +201,9 @@ static int open_ring(struct journal *j, const struct fileio *io, const char *pat
 	return scan(j);
 }
 
-int journal_open(const struct fileio *io, const char *path, const uint8_t *log_key, const uint8_t *volume_id, struct rng *rng,
-		 uint64_t size_bytes, struct journal **ret)
+int journal_open(const struct fileio *io, const char *path, const uint8_t *log_key,
+                 const uint8_t *volume_id, struct rng *rng, uint64_t size_bytes,
+                 struct journal **ret)
 {
 	uint8_t key[SEAL_KEY_BYTES];
 	struct journal *j = calloc(1, sizeof(*j));
@@ -232,7 +242,8 @@ void journal_close(struct journal *j)
 
 /* ---- reading ---- */
 
-static int decode_batch(struct journal_batch *batch, struct journal_page_run **runs, const uint8_t *plain, size_t len)
+static int decode_batch(struct journal_batch *batch, struct journal_page_run **runs,
+                        const uint8_t *plain, size_t len)
 {
 	struct dec d;
 
@@ -253,7 +264,8 @@ static int decode_batch(struct journal_batch *batch, struct journal_page_run **r
 	return dec_end(&d);
 }
 
-static int replay_one(struct journal *j, const struct batch_place *p, journal_batch_fn fn, void *ctx)
+static int replay_one(struct journal *j, const struct batch_place *p, journal_batch_fn fn,
+                      void *ctx)
 {
 	struct journal_batch batch = {.seq = p->seq};
 	struct journal_page_run *runs = NULL;
@@ -273,8 +285,8 @@ static int replay_one(struct journal *j, const struct batch_place *p, journal_ba
 		uint32_t len = dec_u32(&d);
 
 		if (HEADER_BYTES + (uint64_t)len + SEAL_TAG_BYTES <= p->bytes)
-			r = open_message(j->key, data + 40, data, HEADER_BYTES, data + HEADER_BYTES, len,
-					 data + HEADER_BYTES + len, plain);
+			r = open_message(j->key, data + 40, data, HEADER_BYTES, data + HEADER_BYTES,
+			                 len, data + HEADER_BYTES + len, plain);
 		if (r == 0)
 			r = decode_batch(&batch, &runs, plain, len);
 	}
@@ -387,8 +399,8 @@ int journal_append(struct journal *j, struct journal_batch *batch)
 	for (int i = 0; i < 4; i++)
 		b->data[4 + i] = (uint8_t)(len >> (8 * i));
 	rng_fill(j->rng, b->data + 40, SEAL_SALT_BYTES);
-	r = seal_message(j->key, b->data + 40, b->data, HEADER_BYTES, b->data + HEADER_BYTES, len, b->data + HEADER_BYTES,
-			 tag);
+	r = seal_message(j->key, b->data + 40, b->data, HEADER_BYTES, b->data + HEADER_BYTES, len,
+	                 b->data + HEADER_BYTES, tag);
 	if (r == 0)
 		r = file_pwrite(j->file, b->data, b->len, p.off);
 	memcpy(p.prev, j->last_tag, SEAL_TAG_BYTES);
@@ -413,7 +425,8 @@ void journal_release(struct journal *j, uint64_t seq)
 
 	while (n < j->nlive && j->live[n].seq <= seq)
 		n++;
-	/* the newest stays: it tells where the ring goes on and what the next batch is chained to */
+	/* the newest stays: it tells where the ring goes on and what the next batch is chained to
+	 */
 	if (n == j->nlive && n > 0)
 		n--;
 	memmove(j->live, j->live + n, (j->nlive - n) * sizeof(*j->live));

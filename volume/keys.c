@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash table with chains and, through `newer`/`older`, the order of use. An entry that someone holds is never
- * dropped, so there may be more than KEYS_CACHED_MAX while that many threads read.
+ * A hash table with chains and, through `newer`/`older`, the order of use. An entry that someone
+ * holds is never dropped, so there may be more than KEYS_CACHED_MAX while that many threads read.
  */
 #include "volume/keys.h"
 

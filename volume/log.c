@@ -43,7 +43,8 @@ int log_encode(const struct log_header *h, const void *records, size_t len, stru
 	return buf_error(out);
 }
 
-int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records, size_t *ret_len)
+int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records,
+               size_t *ret_len)
 {
 	const uint8_t *hash;
 	struct dec d;
@@ -103,7 +104,8 @@ int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len)
 	r = object_open(v->object_keys, OBJECT_LOG, name, sealed, len, &content);
 	if (r == 0)
 		r = log_decode(content.data, content.len, &h, &records, &records_len);
-	if (r == 0 && (h.seq != seq || seq != s->log_seq + 1 || memcmp(h.prev_hash, s->log_hash, SHA256_BYTES) != 0))
+	if (r == 0 && (h.seq != seq || seq != s->log_seq + 1 ||
+	               memcmp(h.prev_hash, s->log_hash, SHA256_BYTES) != 0))
 		r = err_note(ERR_UNAUTHENTIC, "%s does not continue the log", name);
 	else if (r != 0)
 		r = err_note(r, "%s", name);
@@ -111,7 +113,8 @@ int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len)
 		r = replay_records(v, records, records_len);
 		/* authentic, and yet it does not fit: one of the two sides has a fault */
 		if (r != 0 && r != ERR_NOMEM && r != ERR_NOSPC && r != ERR_IO && r != ERR_VERSION)
-			r = err_note(ERR_CORRUPT, "%s does not fit the state before it (%s)", name, err_name(r));
+			r = err_note(ERR_CORRUPT, "%s does not fit the state before it (%s)", name,
+			             err_name(r));
 	}
 	if (r == 0) {
 		s->log_seq = seq;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: looking them up and changing them. Each change is one operation; what can be refused is refused by volume_apply().
+ * Names: looking them up and changing them. Each change is one operation; what can be refused is
+ * refused by volume_apply().
  */
 #include "volume/impl.h"
 
@@ -62,16 +63,18 @@ int volume_getattr(struct volume *v, uint64_t ino, int64_t at, struct volume_att
 	return r;
 }
 
-static int lookup_locked(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at,
-			 struct volume_attr *ret)
+static int lookup_locked(struct volume *v, uint64_t parent, const char *name, size_t len,
+                         int64_t at, struct volume_attr *ret)
 {
 	struct index_dentry entry;
-	int r = len > VOLUME_NAME_MAX ? ERR_NAMETOOLONG : index_dentry_get(v->ix, parent, name, len, at, &entry);
+	int r = len > VOLUME_NAME_MAX ? ERR_NAMETOOLONG
+	                              : index_dentry_get(v->ix, parent, name, len, at, &entry);
 
 	return r ? r : getattr_locked(v, entry.ino, at, ret);
 }
 
-int volume_lookup(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at, struct volume_attr *ret)
+int volume_lookup(struct volume *v, uint64_t parent, const char *name, size_t len, int64_t at,
+                  struct volume_attr *ret)
 {
 	int r;
 
@@ -98,7 +101,8 @@ static int readdir_one(void *ctx, const struct index_dentry *row, const struct i
 	return c->stopped ? 1 : 0;
 }
 
-int volume_readdir(struct volume *v, uint64_t ino, int64_t at, uint64_t after, volume_dirent_fn fn, void *ctx)
+int volume_readdir(struct volume *v, uint64_t ino, int64_t at, uint64_t after, volume_dirent_fn fn,
+                   void *ctx)
 {
 	struct readdir_ctx c = {fn, ctx, false};
 	int r;
@@ -200,7 +204,8 @@ static int apply_one(struct volume *v, const struct op *op)
 	return r;
 }
 
-/* What a new inode gets from its folder's default ACL. `acl` and `copy` live until the operation is applied. */
+/* What a new inode gets from its folder's default ACL. `acl` and `copy` live until the operation is
+ * applied. */
 static int inherit_acl(struct volume *v, struct op *op, uint8_t *acl, uint8_t *copy)
 {
 	const void *value;
@@ -210,8 +215,8 @@ static int inherit_acl(struct volume *v, struct op *op, uint8_t *acl, uint8_t *c
 
 	if (S_ISLNK(op->create.mode) || op->create.at.parent == 0)
 		return 0;
-	r = index_xattr_get(v->ix, op->create.at.parent, INDEX_NOW, ACL_XATTR_DEFAULT, strlen(ACL_XATTR_DEFAULT), &value,
-			    &len);
+	r = index_xattr_get(v->ix, op->create.at.parent, INDEX_NOW, ACL_XATTR_DEFAULT,
+	                    strlen(ACL_XATTR_DEFAULT), &value, &len);
 	if (r == ERR_NODATA)
 		return 0;
 	if (r != 0 || len > VOLUME_XATTR_MAX || !acl_valid(value, len))
@@ -250,7 +255,8 @@ static bool has_default_acl(struct volume *v, uint64_t parent)
 	const void *value;
 	size_t len;
 
-	return index_xattr_get(v->ix, parent, INDEX_NOW, ACL_XATTR_DEFAULT, strlen(ACL_XATTR_DEFAULT), &value, &len) != ERR_NODATA;
+	return index_xattr_get(v->ix, parent, INDEX_NOW, ACL_XATTR_DEFAULT,
+	                       strlen(ACL_XATTR_DEFAULT), &value, &len) != ERR_NODATA;
 }
 
 static int create_locked(struct volume *v, struct op *op, struct volume_attr *ret)
@@ -272,17 +278,17 @@ static int create_locked(struct volume *v, struct op *op, struct volume_attr *re
 	return r;
 }
 
-int volume_create(struct volume *v, uint64_t parent, const char *name, size_t len, const struct volume_new *what,
-		  struct volume_attr *ret)
+int volume_create(struct volume *v, uint64_t parent, const char *name, size_t len,
+                  const struct volume_new *what, struct volume_attr *ret)
 {
 	struct op op = {.type = OP_CREATE,
-			.create = {.at = {parent, name, len},
-				   .mode = what->mode,
-				   .uid = what->uid,
-				   .gid = what->gid,
-				   .rdev = what->rdev,
-				   .target = what->target,
-				   .target_len = what->target_len}};
+	                .create = {.at = {parent, name, len},
+	                           .mode = what->mode,
+	                           .uid = what->uid,
+	                           .gid = what->gid,
+	                           .rdev = what->rdev,
+	                           .target = what->target,
+	                           .target_len = what->target_len}};
 	int r;
 
 	if (len > VOLUME_NAME_MAX || what->target_len > VOLUME_TARGET_MAX)
@@ -299,9 +305,11 @@ int volume_create(struct volume *v, uint64_t parent, const char *name, size_t le
 	return r;
 }
 
-int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *name, size_t len, struct volume_attr *ret)
+int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *name, size_t len,
+                struct volume_attr *ret)
 {
-	struct op op = {.type = OP_LINK, .time_ns = volume_wall_ns(v), .link = {ino, {parent, name, len}}};
+	struct op op = {
+	    .type = OP_LINK, .time_ns = volume_wall_ns(v), .link = {ino, {parent, name, len}}};
 	int r;
 
 	lock_take(&v->lock);
@@ -315,7 +323,8 @@ int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *nam
 
 static int remove_name(struct volume *v, uint64_t parent, const char *name, size_t len, bool folder)
 {
-	struct op op = {.type = OP_UNLINK, .time_ns = volume_wall_ns(v), .unlink.at = {parent, name, len}};
+	struct op op = {
+	    .type = OP_UNLINK, .time_ns = volume_wall_ns(v), .unlink.at = {parent, name, len}};
 	struct volume_attr attr;
 	int r;
 
@@ -340,10 +349,12 @@ int volume_rmdir(struct volume *v, uint64_t parent, const char *name, size_t len
 	return remove_name(v, parent, name, len, true);
 }
 
-int volume_rename(struct volume *v, uint64_t parent, const char *name, size_t len, uint64_t new_parent,
-		  const char *new_name, size_t new_len, unsigned flags)
+int volume_rename(struct volume *v, uint64_t parent, const char *name, size_t len,
+                  uint64_t new_parent, const char *new_name, size_t new_len, unsigned flags)
 {
-	struct op op = {.type = OP_RENAME, .time_ns = volume_wall_ns(v), .rename = {{parent, name, len}, {new_parent, new_name, new_len}, flags}};
+	struct op op = {.type = OP_RENAME,
+	                .time_ns = volume_wall_ns(v),
+	                .rename = {{parent, name, len}, {new_parent, new_name, new_len}, flags}};
 
 	if (flags & ~(unsigned)(VOLUME_RENAME_NOREPLACE | VOLUME_RENAME_EXCHANGE) ||
 	    flags == (VOLUME_RENAME_NOREPLACE | VOLUME_RENAME_EXCHANGE))
@@ -357,8 +368,8 @@ void volume_forget(struct volume *v, uint64_t ino)
 	struct index_inode row;
 
 	lock_take(&v->lock);
-	if (v->orphans > 0 && volume_writable(v) == 0 && index_inode_get(v->ix, ino, INDEX_NOW, &row) == 0 &&
-	    row.nlink == 0) {
+	if (v->orphans > 0 && volume_writable(v) == 0 &&
+	    index_inode_get(v->ix, ino, INDEX_NOW, &row) == 0 && row.nlink == 0) {
 		op.time_ns = volume_wall_ns(v);
 		volume_apply(v, &op);
 	}

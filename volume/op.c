@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The encoding of operations. Each type has a writer and a reader side by side, so that a change of one without the other is seen.
+ * The encoding of operations. Each type has a writer and a reader side by side, so that a change of
+ * one without the other is seen.
  *
- * Numbers are varints, times i64, names and values blobs. Limits stand in the readers: what a reader accepts is
- * what the rest of the code may rely on.
+ * Numbers are varints, times i64, names and values blobs. Limits stand in the readers: what a
+ * reader accepts is what the rest of the code may rely on.
  */
 #include "volume/op.h"
 
@@ -150,7 +151,8 @@ static void get_extent(struct dec *d, uint64_t ino, struct index_extent *e)
 	salt = dec_bytes(d, INDEX_SALT_BYTES);
 	if (salt)
 		memcpy(e->salt, salt, INDEX_SALT_BYTES);
-	if (e->npages == 0 || e->tail == 0 || e->npages > pages_max - e->page || e->first > UINT32_MAX - e->npages)
+	if (e->npages == 0 || e->tail == 0 || e->npages > pages_max - e->page ||
+	    e->first > UINT32_MAX - e->npages)
 		d->failed = true;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Operations: the records that the log of a volume is made of, and their encoding.
  *
- * An operation says everything that its effect depends on (numbers, times, keys, where data lies), so applying
- * the same operations in the same order always gives the same state. docs/FORMAT.md describes each for readers.
+ * An operation says everything that its effect depends on (numbers, times, keys, where data lies),
+ * so applying the same operations in the same order always gives the same state. docs/FORMAT.md
+ * describes each for readers.
  *
  *   record = u32 length of what follows, u8 type, i64 time, fields of the type
  *
@@ -115,7 +116,8 @@ struct op {
 			uint64_t ino;
 			unsigned mask; /* OP_ATTR_*: which of attr's fields are set */
 			struct index_inode attr;
-			/* OP_WRITE: first all ranges become holes, then each extent takes its place */
+			/* OP_WRITE: first all ranges become holes, then each extent takes its place
+			 */
 			struct op_range *clears;
 			size_t nclears;
 			struct index_extent *extents;
@@ -154,7 +156,8 @@ struct op {
 void op_encode(struct buf *out, const struct op *op);
 
 /**
- * Read one record into *ret, whose pointers go into the input or to arrays of its own that op_done() frees. ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.
+ * Read one record into *ret, whose pointers go into the input or to arrays of its own that
+ * op_done() frees. ERR_CORRUPT, ERR_VERSION, ERR_NOMEM.
  */
 int op_decode(struct dec *d, struct op *ret);
 

@@ -18,14 +18,14 @@
 #define PACK_BYTES (8u << 20)
 #define BATCH_MAX (64u << 20)
 
-static int seal_page(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len, const uint8_t *plain, size_t len,
-		     uint8_t *out, uint8_t *tag)
+static int seal_page(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
+                     const uint8_t *plain, size_t len, uint8_t *out, uint8_t *tag)
 {
 	return seal_message(ctx, salt, aad, aad_len, plain, len, out, tag);
 }
 
-static int open_page(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len, const uint8_t *sealed, size_t len,
-		     const uint8_t *tag, uint8_t *out)
+static int open_page(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
+                     const uint8_t *sealed, size_t len, const uint8_t *tag, uint8_t *out)
 {
 	return open_message(ctx, salt, aad, aad_len, sealed, len, tag, out);
 }
@@ -101,7 +101,8 @@ static void volume_free(struct volume *v)
 
 static int open_keys(struct volume *v)
 {
-	int r = object_keys_new(keyring_log_key(v->keyring), keyring_volume_id(v->keyring), &v->object_keys);
+	int r = object_keys_new(keyring_log_key(v->keyring), keyring_volume_id(v->keyring),
+	                        &v->object_keys);
 
 	if (r == 0)
 		r = seal_key_new(keyring_index_key(v->keyring), &v->index_key);
@@ -112,10 +113,10 @@ static int open_index(struct volume *v, bool *ret_fresh)
 {
 	char path[VOLUME_PATH_MAX];
 	struct index_params params = {.io = v->params.io,
-				      .rng = v->params.rng,
-				      .cipher = {v->index_key, seal_page, open_page},
-				      .path = path,
-				      .create = false};
+	                              .rng = v->params.rng,
+	                              .cipher = {v->index_key, seal_page, open_page},
+	                              .path = path,
+	                              .create = false};
 	int r;
 
 	state_path(v, "index.db", path);
@@ -140,24 +141,26 @@ static int open_index(struct volume *v, bool *ret_fresh)
 static int open_local(struct volume *v)
 {
 	struct packs_params packs = {.io = v->params.io,
-				     .rng = v->params.rng,
-				     .dir = v->dir,
-				     .pack_bytes = v->params.pack_bytes,
-				     .limit_bytes = v->params.cache_limit_bytes};
+	                             .rng = v->params.rng,
+	                             .dir = v->dir,
+	                             .pack_bytes = v->params.pack_bytes,
+	                             .limit_bytes = v->params.cache_limit_bytes};
 	char path[VOLUME_PATH_MAX];
 	int r = packs_open(&packs, &v->packs);
 
 	state_path(v, "journal", path);
 	if (r == 0 && !v->params.read_only)
-		r = journal_open(v->params.io, path, keyring_log_key(v->keyring), keyring_volume_id(v->keyring),
-				 v->params.rng, v->params.journal_bytes, &v->journal);
+		r = journal_open(v->params.io, path, keyring_log_key(v->keyring),
+		                 keyring_volume_id(v->keyring), v->params.rng,
+		                 v->params.journal_bytes, &v->journal);
 	return r;
 }
 
 /* The index is a cache: one that is damaged, or fits nothing, is made again. */
 static bool is_damaged_index(int r)
 {
-	return (r == ERR_CORRUPT || r == ERR_UNAUTHENTIC) && strncmp(err_note_text(), "index", 5) == 0;
+	return (r == ERR_CORRUPT || r == ERR_UNAUTHENTIC) &&
+	       strncmp(err_note_text(), "index", 5) == 0;
 }
 
 static int open_state(struct volume *v, volume_progress_fn progress, void *ctx)
@@ -203,8 +206,8 @@ static int begin(struct volume *v)
 	return r;
 }
 
-int volume_open(const struct volume_params *params, struct keyring *k, volume_progress_fn progress, void *ctx,
-		struct volume **ret)
+int volume_open(const struct volume_params *params, struct keyring *k, volume_progress_fn progress,
+                void *ctx, struct volume **ret)
 {
 	struct volume *v = volume_new(params, k);
 	int r = v ? 0 : ERR_NOMEM;

@@ -3,10 +3,11 @@
  * Writing and storing packs.
  *
  * Invariants
- *   K1 a pack in state OPEN or CLOSING is at packs/<number>; a SEALED one too, with exactly `size` bytes, synced with its name
- *   K2 a STORED pack was acknowledged by the store before its file moved to cache/
- *   K3 bytes [0, size) of an OPEN pack are reserved; each reservation is written by one thread only
- *   K4 unstored_bytes counts OPEN, CLOSING and SEALED packs; local_bytes counts all that is on the disk
+ *   K1 a pack in state OPEN or CLOSING is at packs/<number>; a SEALED one too, with exactly `size`
+ * bytes, synced with its name K2 a STORED pack was acknowledged by the store before its file moved
+ * to cache/ K3 bytes [0, size) of an OPEN pack are reserved; each reservation is written by one
+ * thread only K4 unstored_bytes counts OPEN, CLOSING and SEALED packs; local_bytes counts all that
+ * is on the disk
  */
 #include "volume/pack_impl.h"
 
@@ -95,7 +96,8 @@ void packs_path(const struct packs *p, const struct pack *pack, char *out)
 {
 	const char *folder = pack->state >= PACK_STORED ? "cache" : "packs";
 
-	snprintf(out, PACK_PATH_MAX, "%s/%s/%" PRIu64 "%s", p->dir, folder, pack->num, pack->state == PACK_PART ? ".part" : "");
+	snprintf(out, PACK_PATH_MAX, "%s/%s/%" PRIu64 "%s", p->dir, folder, pack->num,
+	         pack->state == PACK_PART ? ".part" : "");
 }
 
 /* Close the file that was used longest ago, so that few stay open. */
@@ -314,7 +316,8 @@ int packs_reserve(struct packs *p, size_t len, struct pack **ret, uint64_t *ret_
 	lock_take(&p->lock);
 	if (p->unstored_bytes + len > p->params.limit_bytes) {
 		lock_drop(&p->lock);
-		return err_note(ERR_NOSPC, "the local cache is full of data that is not stored yet");
+		return err_note(ERR_NOSPC,
+		                "the local cache is full of data that is not stored yet");
 	}
 	if (p->open && p->open->size > 0 && p->open->size + len > p->params.pack_bytes) {
 		p->open->state = PACK_CLOSING;
@@ -528,7 +531,8 @@ void packs_sealed(struct packs *p, uint64_t num, uint64_t size)
 	lock_drop(&p->lock);
 }
 
-int packs_rewrite(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len, bool ended)
+int packs_rewrite(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len,
+                  bool ended)
 {
 	struct pack *pack;
 	int r;
@@ -605,7 +609,8 @@ int packs_load(struct packs *p, uint64_t num, struct buf *out)
 		return r;
 	r = file_pread_all(pack->file, to, (size_t)pack->size, 0);
 	if (r == ERR_CORRUPT)
-		r = err_note(ERR_CORRUPT, "packs/%" PRIu64 " of the state folder is cut short", num);
+		r = err_note(ERR_CORRUPT, "packs/%" PRIu64 " of the state folder is cut short",
+		             num);
 	packs_unuse(p, pack);
 	return r;
 }

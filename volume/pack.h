@@ -4,9 +4,11 @@
  *
  *   packs/<number>   being written, or complete and not yet stored: never evicted
  *   cache/<number>   complete and stored: may be evicted, least recently used first
- *   cache/<number>.part   pieces of a stored pack that were fetched; only this process knows which, so they are dropped at start
+ *   cache/<number>.part   pieces of a stored pack that were fetched; only this process knows which,
+ * so they are dropped at start
  *
- * A pack's life: OPEN (writers reserve room in it) -> CLOSING (no new writers) -> SEALED (padded, synced, its size in the log) -> STORED -> evicted.
+ * A pack's life: OPEN (writers reserve room in it) -> CLOSING (no new writers) -> SEALED (padded,
+ * synced, its size in the log) -> STORED -> evicted.
  *
  * Thread safe; the lock is never held across reading, writing or syncing a file.
  */
@@ -37,21 +39,24 @@ struct packs_params {
 	bool read_only;
 };
 
-/** Make the folders where missing, list what is there. Packs left OPEN by a crash are there as CLOSING. */
+/** Make the folders where missing, list what is there. Packs left OPEN by a crash are there as
+ * CLOSING. */
 int packs_open(const struct packs_params *params, struct packs **ret);
 void packs_close(struct packs *p);
 
 /** Numbers of new packs begin here. Call once, after recovery. */
 void packs_start_at(struct packs *p, uint64_t next_num);
 
-/** Tell what the index knows of a pack that is local; called during recovery. @size 0: not ended yet. */
+/** Tell what the index knows of a pack that is local; called during recovery. @size 0: not ended
+ * yet. */
 void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t size);
 
 /* ---- writing ---- */
 
 /**
- * Reserve @len bytes (at most a pack's size, or one pack of its own) in the open pack. The writer writes them with packs_put(), applies the operation that refers to them, and calls packs_finish(), whatever happened.
- * ERR_NOSPC when what is not stored fills the limit.
+ * Reserve @len bytes (at most a pack's size, or one pack of its own) in the open pack. The writer
+ * writes them with packs_put(), applies the operation that refers to them, and calls
+ * packs_finish(), whatever happened. ERR_NOSPC when what is not stored fills the limit.
  */
 int packs_reserve(struct packs *p, size_t len, struct pack **ret, uint64_t *ret_off);
 int packs_put(struct packs *p, struct pack *pack, uint64_t off, const void *data, size_t len);
@@ -73,13 +78,16 @@ void packs_rotate(struct packs *p);
 void packs_wait_idle(struct packs *p);
 
 /**
- * Pad and sync one CLOSING pack without writers: *ret_num and *ret_size go into the log, then packs_sealed() is called. ERR_NOENT when there is none.
+ * Pad and sync one CLOSING pack without writers: *ret_num and *ret_size go into the log, then
+ * packs_sealed() is called. ERR_NOENT when there is none.
  */
 int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size);
 void packs_sealed(struct packs *p, uint64_t num, uint64_t size);
 
-/** Write bytes of a pack again from the journal (recovery). Does nothing when the pack has ended and is not local. */
-int packs_rewrite(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len, bool ended);
+/** Write bytes of a pack again from the journal (recovery). Does nothing when the pack has ended
+ * and is not local. */
+int packs_rewrite(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len,
+                  bool ended);
 
 /* ---- storing ---- */
 
@@ -89,7 +97,8 @@ struct pack_info {
 	uint8_t name[PACK_NAME_BYTES];
 };
 
-/** Take the SEALED pack with the lowest number that nobody stores yet; it is released by packs_stored() or packs_not_stored(). ERR_NOENT when there is none. */
+/** Take the SEALED pack with the lowest number that nobody stores yet; it is released by
+ * packs_stored() or packs_not_stored(). ERR_NOENT when there is none. */
 int packs_take_unstored(struct packs *p, struct pack_info *ret);
 /** Append its content to @out. */
 int packs_load(struct packs *p, uint64_t num, struct buf *out);
@@ -102,12 +111,15 @@ bool packs_unstored_below(struct packs *p, uint64_t num);
 /* ---- reading ---- */
 
 /**
- * Read @len bytes at @off of pack @num from the local disk. ERR_NOENT when they are not here (ERR_CORRUPT when the file is shorter than it should be).
+ * Read @len bytes at @off of pack @num from the local disk. ERR_NOENT when they are not here
+ * (ERR_CORRUPT when the file is shorter than it should be).
  */
 int packs_read(struct packs *p, uint64_t num, uint64_t off, size_t len, void *out);
 
-/** Keep fetched bytes: @off is a multiple of PACK_CHUNK_BYTES, @len too, but at the end of the pack. Failing to keep them is no error. */
-void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len, uint64_t pack_size);
+/** Keep fetched bytes: @off is a multiple of PACK_CHUNK_BYTES, @len too, but at the end of the
+ * pack. Failing to keep them is no error. */
+void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len,
+                uint64_t pack_size);
 
 /** Whether the chunk before the one at @off is here: the reader goes forward. */
 bool packs_has_chunk(struct packs *p, uint64_t num, uint64_t off);

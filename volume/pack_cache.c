@@ -2,7 +2,8 @@
 /*
  * Reading packs from the local disk, keeping what was fetched, and evicting.
  *
- * What is kept here is only a copy of what the store has: every trouble with it is answered by forgetting it.
+ * What is kept here is only a copy of what the store has: every trouble with it is answered by
+ * forgetting it.
  */
 #include "volume/pack_impl.h"
 
@@ -95,7 +96,8 @@ static void complete(struct packs *p, struct pack *pack)
 	pack->chunk_count = 0;
 }
 
-void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len, uint64_t pack_size)
+void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, size_t len,
+                uint64_t pack_size)
 {
 	uint64_t first = off / PACK_CHUNK_BYTES;
 	uint64_t count = (len + PACK_CHUNK_BYTES - 1) / PACK_CHUNK_BYTES;
@@ -114,7 +116,8 @@ void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, s
 	}
 	pack->users++;
 	pack->announced = true;
-	r = grow_chunks(pack, pack_size ? (pack_size + PACK_CHUNK_BYTES - 1) / PACK_CHUNK_BYTES : first + count);
+	r = grow_chunks(pack, pack_size ? (pack_size + PACK_CHUNK_BYTES - 1) / PACK_CHUNK_BYTES
+	                                : first + count);
 	lock_drop(&p->lock);
 	if (r == 0) {
 		r = packs_use(p, pack);

@@ -20,17 +20,17 @@ struct pack {
 	uint64_t num;
 	uint8_t name[PACK_NAME_BYTES];
 	enum pack_state state;
-	uint64_t size;	    /* bytes reserved, or the final size */
-	unsigned writers;   /* reservations that are not finished */
-	unsigned users;	    /* threads that use `file` */
-	struct file *file;  /* NULL when not open */
+	uint64_t size;     /* bytes reserved, or the final size */
+	unsigned writers;  /* reservations that are not finished */
+	unsigned users;    /* threads that use `file` */
+	struct file *file; /* NULL when not open */
 	uint64_t last_use;
 	bool announced;
-	bool dirty;	    /* bytes put since the last sync */
-	bool name_dirty;    /* the file's name may not be durable */
+	bool dirty;      /* bytes put since the last sync */
+	bool name_dirty; /* the file's name may not be durable */
 	bool storing;
-	bool dropped;	    /* forget it when the last user is done */
-	uint8_t *chunks;    /* PART: which are here, one byte each */
+	bool dropped;    /* forget it when the last user is done */
+	uint8_t *chunks; /* PART: which are here, one byte each */
 	uint64_t chunk_count;
 	uint64_t here_bytes; /* on the local disk */
 };

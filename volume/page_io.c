@@ -57,8 +57,8 @@ int page_key(struct volume *v, uint64_t id, struct key_ref **ret)
 
 /* ---- writing ---- */
 
-int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t page, const uint8_t *plain, size_t len,
-		 struct page_run *ret)
+int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t page,
+                 const uint8_t *plain, size_t len, struct page_run *ret)
 {
 	struct page_run run = {.sealed_len = sealed_pages_len(len)};
 	struct index_extent *e = &run.extent;
@@ -74,7 +74,8 @@ int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t p
 	e->npages = (uint32_t)((len + PAGE_BYTES - 1) / PAGE_BYTES);
 	e->tail = (uint32_t)(len - (size_t)(e->npages - 1) * PAGE_BYTES);
 	rng_fill(v->params.rng, e->salt, sizeof(e->salt));
-	r = seal_pages(key_seal(key), e->salt, key_aad(key), KEYS_AAD_BYTES, 0, plain, len, run.sealed);
+	r = seal_pages(key_seal(key), e->salt, key_aad(key), KEYS_AAD_BYTES, 0, plain, len,
+	               run.sealed);
 	if (r == 0)
 		r = packs_reserve(v->packs, run.sealed_len, &run.pack, &e->off);
 	if (r != 0) {
@@ -97,7 +98,8 @@ static void carry(struct volume *v, const struct page_run *run)
 
 	if (v->inline_over)
 		return;
-	if (v->inline_count == VOLUME_INLINE_RUNS || v->inline_data.len + run->sealed_len > VOLUME_INLINE_MAX) {
+	if (v->inline_count == VOLUME_INLINE_RUNS ||
+	    v->inline_data.len + run->sealed_len > VOLUME_INLINE_MAX) {
 		v->inline_over = true;
 		return;
 	}
@@ -117,7 +119,8 @@ int page_run_log(struct volume *v, const struct page_run *run)
 	int r = 0;
 
 	if (packs_announce(v->packs, run->pack)) {
-		struct op op = {.type = OP_PACK, .time_ns = volume_wall_ns(v), .pack.num = run->extent.pack};
+		struct op op = {
+		    .type = OP_PACK, .time_ns = volume_wall_ns(v), .pack.num = run->extent.pack};
 
 		memcpy(op.pack.name, pack_name(run->pack), PACK_NAME_BYTES);
 		r = volume_apply(v, &op);
@@ -136,20 +139,22 @@ void page_run_done(struct volume *v, struct page_run *run)
 
 /* ---- reading ---- */
 
-static int open_run(struct volume *v, struct key_ref *key, const struct index_extent *e, uint64_t page, uint8_t *sealed,
-		    size_t sealed_len, uint8_t *out, size_t *ret_len, bool fresh)
+static int open_run(struct volume *v, struct key_ref *key, const struct index_extent *e,
+                    uint64_t page, uint8_t *sealed, size_t sealed_len, uint8_t *out,
+                    size_t *ret_len, bool fresh)
 {
 	uint64_t skip = page - e->page;
-	int r = volume_fetch(v, e->pack, e->off + skip * SEALED_PAGE_BYTES, sealed_len, sealed, fresh);
+	int r =
+	    volume_fetch(v, e->pack, e->off + skip * SEALED_PAGE_BYTES, sealed_len, sealed, fresh);
 
 	return r ? r
-		 : open_pages(key_seal(key), e->salt, key_aad(key), KEYS_AAD_BYTES, e->first + skip, sealed, sealed_len, out,
-			      ret_len);
+	         : open_pages(key_seal(key), e->salt, key_aad(key), KEYS_AAD_BYTES, e->first + skip,
+	                      sealed, sealed_len, out, ret_len);
 }
 
 /* At most PAGE_RUN_MAX pages. */
-static int read_run(struct volume *v, struct key_ref *key, const struct index_extent *e, uint64_t page, uint32_t npages,
-		    uint8_t *sealed, uint8_t *out)
+static int read_run(struct volume *v, struct key_ref *key, const struct index_extent *e,
+                    uint64_t page, uint32_t npages, uint8_t *sealed, uint8_t *out)
 {
 	bool last = page + npages == e->page + e->npages;
 	size_t len = (size_t)npages * PAGE_BYTES - (last ? PAGE_BYTES - e->tail : 0);
@@ -169,7 +174,8 @@ static int read_run(struct volume *v, struct key_ref *key, const struct index_ex
 	return r;
 }
 
-int page_read(struct volume *v, const struct index_extent *e, uint64_t page, uint32_t npages, uint8_t *out)
+int page_read(struct volume *v, const struct index_extent *e, uint64_t page, uint32_t npages,
+              uint8_t *out)
 {
 	struct key_ref *key = NULL;
 	uint8_t *sealed = page_buffer_take();

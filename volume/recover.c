@@ -3,14 +3,16 @@
  * Recovery. Four sources, each continuing the one before:
  *
  *   the index file        the state after journal batch `journal_seq`, log objects up to `log_seq`
- *   checkpoint and log    in the store (only when there is no index, or when another machine went on with the volume)
- *   outlog/               log objects made here and not stored yet
- *   the journal           batches, each marked with the log object that its records belong to
+ *   checkpoint and log    in the store (only when there is no index, or when another machine went
+ * on with the volume) outlog/               log objects made here and not stored yet the journal
+ * batches, each marked with the log object that its records belong to
  *
- * With an index: batches after journal_seq are applied; batches of log objects after log_seq are gathered again, and the objects made again (with the same
- * bytes). Without one: the store's state, then outlog/, then the batches of later log objects.
+ * With an index: batches after journal_seq are applied; batches of log objects after log_seq are
+ * gathered again, and the objects made again (with the same bytes). Without one: the store's state,
+ * then outlog/, then the batches of later log objects.
  *
- * Then the store is asked whether it still has what it had (else it was rolled back), and whether somebody else went on.
+ * Then the store is asked whether it still has what it had (else it was rolled back), and whether
+ * somebody else went on.
  */
 #include "volume/recover.h"
 
@@ -78,6 +80,12 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void sort_numbers(struct numbers *s)
+{
+	if (s->count)
+		qsort(s->n, s->count, sizeof(*s->n), by_number);
+}
+
 static int list_outlog(struct volume *v, struct numbers *ret)
 {
 	char path[VOLUME_PATH_MAX];
@@ -85,7 +93,7 @@ static int list_outlog(struct volume *v, struct numbers *ret)
 
 	state_path(v, "outlog", path);
 	r = fileio_list(v->params.io, path, outlog_name, ret);
-	qsort(ret->n, ret->count, sizeof(*ret->n), by_number);
+	sort_numbers(ret);
 	return r;
 }
 
@@ -100,7 +108,7 @@ static int list_store(struct volume *v, uint64_t from, struct numbers *ret)
 
 static bool has_number(const struct numbers *s, uint64_t n)
 {
-	return bsearch(&n, s->n, s->count, sizeof(*s->n), by_number) != NULL;
+	return s->count && bsearch(&n, s->n, s->count, sizeof(*s->n), by_number) != NULL;
 }
 
 /* ---- the log ---- */
@@ -148,7 +156,8 @@ static int catch_up(struct volume *v, volume_progress_fn progress, void *ctx)
 	return r;
 }
 
-/* Without an index: what was made here and never stored. A torn file is made again from the journal. */
+/* Without an index: what was made here and never stored. A torn file is made again from the
+ * journal. */
 static int replay_outlog(struct volume *v, const struct numbers *outlog)
 {
 	int r = 0;
@@ -206,7 +215,8 @@ static bool pack_ended(struct journal_replay *jr, uint64_t num)
 {
 	struct index_pack row;
 
-	return has_number(&jr->ended_packs, num) || (index_pack_get(jr->v->ix, num, &row) == 0 && row.size > 0);
+	return has_number(&jr->ended_packs, num) ||
+	       (index_pack_get(jr->v->ix, num, &row) == 0 && row.size > 0);
 }
 
 static int apply_records(struct volume *v, const struct journal_batch *b)
@@ -229,7 +239,8 @@ static int apply_records(struct volume *v, const struct journal_batch *b)
 	v->replaying = false;
 	lock_drop(&v->lock);
 	if (r != 0 && r != ERR_NOMEM && r != ERR_NOSPC && r != ERR_IO)
-		r = err_note(ERR_CORRUPT, "index: journal batch %" PRIu64 " does not fit it (%s)", b->seq, err_name(r));
+		r = err_note(ERR_CORRUPT, "index: journal batch %" PRIu64 " does not fit it (%s)",
+		             b->seq, err_name(r));
 	return r;
 }
 
@@ -256,16 +267,19 @@ static int replay_batch(void *ctx, const struct journal_batch *b)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < b->nruns; i++)
-		r = packs_rewrite(v->packs, b->runs[i].pack, b->runs[i].off, b->runs[i].data, b->runs[i].len,
-				  pack_ended(jr, b->runs[i].pack));
+		r = packs_rewrite(v->packs, b->runs[i].pack, b->runs[i].off, b->runs[i].data,
+		                  b->runs[i].len, pack_ended(jr, b->runs[i].pack));
 	/* the first batch of the next log object: the one before is complete */
 	if (r == 0 && b->log_seq > index_state(v->ix)->log_seq + 1) {
 		if (v->log.len == 0 || b->log_seq != index_state(v->ix)->log_seq + 2)
-			return err_note(ERR_CORRUPT, "journal: what comes before batch %" PRIu64 " is missing", b->seq);
+			return err_note(ERR_CORRUPT,
+			                "journal: what comes before batch %" PRIu64 " is missing",
+			                b->seq);
 		r = volume_compose(v);
 		v->composed_batch = b->seq - 1;
 	}
-	if (r == 0 && (jr->fresh ? b->log_seq >= jr->apply_from_log : b->seq >= jr->apply_from_batch))
+	if (r == 0 &&
+	    (jr->fresh ? b->log_seq >= jr->apply_from_log : b->seq >= jr->apply_from_batch))
 		r = apply_records(v, b);
 	if (r == 0 && b->log_seq == index_state(v->ix)->log_seq + 1) {
 		v->log_dirty |= has_change(b);
@@ -299,13 +313,15 @@ static int check_fit(struct volume *v, bool fresh)
 static int replay_journal(struct volume *v, bool fresh)
 {
 	struct index_state *s = index_state(v->ix);
-	struct journal_replay jr = {
-	    .v = v, .fresh = fresh, .apply_from_batch = s->journal_seq + 1, .apply_from_log = s->log_seq + 1};
+	struct journal_replay jr = {.v = v,
+	                            .fresh = fresh,
+	                            .apply_from_batch = s->journal_seq + 1,
+	                            .apply_from_log = s->log_seq + 1};
 	int r = check_fit(v, fresh);
 
 	if (r == 0)
 		r = journal_replay(v->journal, 0, scan_batch, &jr);
-	qsort(jr.ended_packs.n, jr.ended_packs.count, sizeof(uint64_t), by_number);
+	sort_numbers(&jr.ended_packs);
 	if (r == 0)
 		r = journal_replay(v->journal, 0, replay_batch, &jr);
 	free(jr.ended_packs.n);
@@ -343,8 +359,9 @@ static bool has_own_changes(const struct volume *v)
 }
 
 /*
- * What the store has beyond @stored: objects that this machine made (their reply was lost), which the uploader will recognise, or those
- * of another writer. The latter are taken over when nothing here waits to be stored.
+ * What the store has beyond @stored: objects that this machine made (their reply was lost), which
+ * the uploader will recognise, or those of another writer. The latter are taken over when nothing
+ * here waits to be stored.
  */
 static int check_others(struct volume *v, uint64_t stored, volume_progress_fn progress, void *ctx)
 {
@@ -360,8 +377,10 @@ static int check_others(struct volume *v, uint64_t stored, volume_progress_fn pr
 	if (r != 0 || beyond == 0)
 		return r;
 	if (has_own_changes(v) || stored < last_own)
-		return err_note(ERR_FENCED, "the store went on without this machine, which has changes that are not stored (%s)",
-				v->dir);
+		return err_note(ERR_FENCED,
+		                "the store went on without this machine, which has changes that "
+		                "are not stored (%s)",
+		                v->dir);
 	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
 	return catch_up(v, progress, ctx);
 }
@@ -390,7 +409,8 @@ static int reclaim_orphans(struct volume *v)
 	lock_take(&v->lock);
 	r = index_orphans(v->ix, take_orphan, &inos);
 	for (size_t i = 0; r == 0 && i < inos.count; i++) {
-		struct op op = {.type = OP_RECLAIM, .time_ns = volume_wall_ns(v), .reclaim.ino = inos.n[i]};
+		struct op op = {
+		    .type = OP_RECLAIM, .time_ns = volume_wall_ns(v), .reclaim.ino = inos.n[i]};
 
 		r = volume_apply(v, &op);
 	}
@@ -402,9 +422,10 @@ static int reclaim_orphans(struct volume *v)
 
 static int make_root(struct volume *v)
 {
-	struct op op = {.type = OP_CREATE,
-			.time_ns = volume_wall_ns(v),
-			.create = {.ino = VOLUME_ROOT, .mode = 040755, .uid = getuid(), .gid = getgid()}};
+	struct op op = {
+	    .type = OP_CREATE,
+	    .time_ns = volume_wall_ns(v),
+	    .create = {.ino = VOLUME_ROOT, .mode = 040755, .uid = getuid(), .gid = getgid()}};
 	struct index_inode root;
 	int r;
 
@@ -412,7 +433,8 @@ static int make_root(struct volume *v)
 	r = index_inode_get(v->ix, VOLUME_ROOT, INDEX_NOW, &root);
 	if (r == ERR_NOENT) {
 		if (v->params.read_only)
-			r = err_note(ERR_NOTVOLUME, "nothing was ever stored in it: mount it once without -o ro");
+			r = err_note(ERR_NOTVOLUME,
+			             "nothing was ever stored in it: mount it once without -o ro");
 		else
 			r = volume_apply(v, &op);
 	}
@@ -439,7 +461,8 @@ static int settle(struct volume *v)
 }
 
 /* Without an index: checkpoint, log, outlog. */
-static int load_all(struct volume *v, const struct numbers *outlog, volume_progress_fn progress, void *ctx)
+static int load_all(struct volume *v, const struct numbers *outlog, volume_progress_fn progress,
+                    void *ctx)
 {
 	bool found;
 	int r = volume_checkpoint_load(v, progress, ctx, &found);
@@ -462,7 +485,8 @@ static void queue_outlog(struct volume *v, const struct numbers *outlog)
 			continue;
 		}
 		if (fileio_stat(v->params.io, path, &info) == 0)
-			volume_outlog_add(v, outlog->n[i], index_state(v->ix)->next_pack - 1, info.size_bytes);
+			volume_outlog_add(v, outlog->n[i], index_state(v->ix)->next_pack - 1,
+			                  info.size_bytes);
 	}
 }
 

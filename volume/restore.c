@@ -1,500 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Restore: from the difference between now and an epoch to the steps of one OP_RESTORE.
- *
- * Scope: the entries at the given paths and all below them. The plan walks the past tree inside the scope along the map of changes; where a folder is the same inode
- * then and now, only the names that changed or lead to a change are looked at.
- *
- * An inode keeps its number when nothing outside the scope links to it now, or when it did not change. Otherwise (a file that has another name
- * outside, a folder that was moved out) the scope gets a copy under a new number, so that nothing outside the scope is touched. `copies` remembers which, so
- * hard links inside the scope stay hard links.
- *
- * A folder that is new in the scope goes with everything in it, unless the past has it at another place in the scope.
- */
-#include "volume/changes.h"
+/* Restore, the doing part: preview, one operation, and telling the kernel what it must forget. What
+ * is done is decided in restore_plan.c. */
+#include "volume/restore_plan.h"
 
+#include "util/codec.h"
 #include "util/err.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-struct copy {
-	uint64_t old, new;
-};
-
-/* A path of the scope as an entry, in both states; 0 where its folder is not there. */
-struct scope_root {
-	uint64_t parent_now;
-	uint64_t parent_past;
-	char *name;
-};
-
-struct plan {
-	struct volume *v;
-	struct changes c; /* a: now, b: the epoch */
-	int64_t at;
-	struct scope_root *roots;
-	size_t nroots;
-	struct op_step *steps;
-	size_t nsteps, cap;
-	struct buf names; /* the steps' names, one after the other */
-	struct copy *copies;
-	size_t ncopies, copies_cap;
-	uint64_t next_ino;
-	struct inoset revived;
-	struct inoset copied;
-};
-
-/* ---- building steps ---- */
-
-/* Names go into one buffer; `name` holds the offset until the plan is complete. */
-static int add_step(struct plan *p, enum op_step_kind kind, uint64_t parent, const char *name, size_t len, uint64_t ino,
-		    uint64_t src)
-{
-	struct op_step *s;
-
-	if (p->nsteps == OP_STEPS_MAX)
-		return ERR_FBIG;
-	if (p->nsteps == p->cap) {
-		size_t cap = p->cap ? p->cap * 2 : 256;
-		struct op_step *to = realloc(p->steps, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		p->steps = to;
-		p->cap = cap;
-	}
-	s = &p->steps[p->nsteps++];
-	*s = (struct op_step){.kind = kind, .at = {parent, (const char *)p->names.len, len}, .ino = ino, .src = src};
-	buf_add(&p->names, name, len);
-	return buf_error(&p->names);
-}
-
-static void resolve_names(struct plan *p)
-{
-	for (size_t i = 0; i < p->nsteps; i++)
-		p->steps[i].at.name = (const char *)p->names.data + (size_t)p->steps[i].at.name;
-}
-
-/* ---- what is in the scope ---- */
-
-static bool is_root_entry(const struct plan *p, uint64_t parent, const char *name, size_t len, int64_t at)
-{
-	for (size_t i = 0; i < p->nroots; i++) {
-		const struct scope_root *root = &p->roots[i];
-
-		if ((at == p->at ? root->parent_past : root->parent_now) == parent && strlen(root->name) == len &&
-		    memcmp(root->name, name, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-struct entry_copy {
-	uint64_t parent;
-	size_t len;
-	char name[INDEX_NAME_MAX];
-};
-
-static int take_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct entry_copy *e = ctx;
-
-	(void)inode;
-	e->parent = row->parent;
-	e->len = row->name_len;
-	memcpy(e->name, row->name, row->name_len);
-	return 1;
-}
-
-/* Is the entry (@parent, @name) of state @at at or below one of the paths? Folders have one entry, so the way up is one. */
-static int entry_in_scope(struct plan *p, uint64_t parent, const char *name, size_t len, int64_t at, bool *ret)
-{
-	struct entry_copy e = {.parent = parent, .len = len};
-	int r = 0;
-
-	*ret = false;
-	if (p->nroots == 0)
-		*ret = true;
-	memcpy(e.name, name, len);
-	while (r == 0 && !*ret) {
-		uint64_t folder = e.parent;
-
-		*ret = is_root_entry(p, e.parent, e.name, e.len, at);
-		if (*ret || folder == VOLUME_ROOT)
-			break;
-		e.parent = 0;
-		r = index_dentry_of(p->v->ix, folder, at, take_entry, &e);
-		if (r > 0)
-			r = 0;
-		if (e.parent == 0)
-			break;
-	}
-	return r;
-}
-
-/* Entries gathered during a query, for queries of their own after it. */
-struct entries {
-	struct plan *p;
-	struct entry_copy *entries;
-	size_t count, cap;
-};
-
-static int collect_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct entries *o = ctx;
-
-	(void)inode;
-	if (o->count == o->cap) {
-		size_t cap = o->cap ? o->cap * 2 : 8;
-		struct entry_copy *to = realloc(o->entries, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		o->entries = to;
-		o->cap = cap;
-	}
-	take_entry(&o->entries[o->count++], row, NULL);
-	return 0;
-}
-
-/* Does anything outside the scope link to @ino now? */
-static int linked_outside(struct plan *p, uint64_t ino, bool *ret)
-{
-	struct entries o = {.p = p};
-	int r = 0;
-
-	*ret = false;
-	if (p->nroots == 0)
-		return 0;
-	r = index_dentry_of(p->v->ix, ino, INDEX_NOW, collect_entry, &o);
-	for (size_t i = 0; r == 0 && !*ret && i < o.count; i++) {
-		bool inside;
-
-		r = entry_in_scope(p, o.entries[i].parent, o.entries[i].name, o.entries[i].len, INDEX_NOW, &inside);
-		*ret = !inside;
-	}
-	free(o.entries);
-	return r;
-}
-
-/* Does the past have folder @ino inside the scope? Then its present content is looked at from there. */
-static int in_past_scope(struct plan *p, uint64_t ino, bool *ret)
-{
-	struct entry_copy e = {0};
-	int r = index_dentry_of(p->v->ix, ino, p->at, take_entry, &e);
-
-	*ret = false;
-	if (r < 0 || e.parent == 0)
-		return r < 0 ? r : 0;
-	return entry_in_scope(p, e.parent, e.name, e.len, p->at, ret);
-}
-
-/* ---- which inode stands for a past one ---- */
-
-static int find_copy(const struct plan *p, uint64_t old, uint64_t *ret)
-{
-	if (!inoset_has(&p->copied, old))
-		return ERR_NOENT;
-	for (size_t i = 0; i < p->ncopies; i++) {
-		if (p->copies[i].old == old) {
-			*ret = p->copies[i].new;
-			return 0;
-		}
-	}
-	return ERR_NOENT;
-}
-
-static int make_copy(struct plan *p, uint64_t old, uint64_t *ret)
-{
-	if (p->ncopies == p->copies_cap) {
-		size_t cap = p->copies_cap ? p->copies_cap * 2 : 16;
-		struct copy *to = realloc(p->copies, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		p->copies = to;
-		p->copies_cap = cap;
-	}
-	*ret = p->next_ino++;
-	p->copies[p->ncopies++] = (struct copy){old, *ret};
-	return inoset_add(&p->copied, old) < 0 ? ERR_NOMEM : 0;
-}
-
-static int revive_once(struct plan *p, uint64_t ino, uint64_t src)
-{
-	int r = inoset_add(&p->revived, ino);
-
-	return r <= 0 ? r : add_step(p, OP_STEP_REVIVE, 0, "", 0, ino, src);
-}
-
-/* The inode that will stand for @old, with the steps that make it what it was. */
-static int stand_in(struct plan *p, uint64_t old, uint64_t *ret, bool *ret_copied)
-{
-	struct index_inode row;
-	bool outside, folder, changed = inoset_has(&p->c.inodes, old);
-	int r = find_copy(p, old, ret);
-
-	*ret_copied = true;
-	if (r == 0)
-		return 0;
-	*ret_copied = false;
-	*ret = old;
-	r = index_inode_get(p->v->ix, old, p->at, &row);
-	if (r != 0)
-		return r;
-	folder = S_ISDIR(row.mode);
-	r = linked_outside(p, old, &outside);
-	if (r != 0)
-		return r;
-	if (outside && (changed || folder)) {
-		*ret_copied = true;
-		r = make_copy(p, old, ret);
-		return r ? r : revive_once(p, *ret, old);
-	}
-	return changed ? revive_once(p, old, old) : 0;
-}
-
-/* ---- the walk ---- */
-
-static int restore_entry(struct plan *p, uint64_t folder, const char *name, size_t len, uint64_t now, uint64_t past);
-
-static int list_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct entries *o = ctx;
-	int r = collect_entry(o, row, inode);
-
-	if (r == 0)
-		o->entries[o->count - 1].parent = row->ino;
-	return r;
-}
-
-/* A folder that goes: its entries go too, unless it lives on elsewhere in the scope. */
-static int remove_below(struct plan *p, uint64_t ino)
-{
-	struct entries o = {.p = p};
-	struct index_inode row;
-	bool past;
-	int r = index_inode_get(p->v->ix, ino, INDEX_NOW, &row);
-
-	if (r != 0 || !S_ISDIR(row.mode))
-		return r;
-	r = in_past_scope(p, ino, &past);
-	if (r != 0 || past)
-		return r;
-	r = index_dentry_list(p->v->ix, ino, INDEX_NOW, 0, list_entry, &o);
-	for (size_t i = 0; r == 0 && i < o.count; i++) {
-		r = add_step(p, OP_STEP_UNLINK, ino, o.entries[i].name, o.entries[i].len, 0, 0);
-		if (r == 0)
-			r = remove_below(p, o.entries[i].parent);
-	}
-	free(o.entries);
-	return r;
-}
-
-/* Every entry that folder @past had, below the new folder @into. */
-static int fill_copy(struct plan *p, uint64_t into, uint64_t past)
-{
-	struct entries o = {.p = p};
-	int r = index_dentry_list(p->v->ix, past, p->at, 0, list_entry, &o);
-
-	for (size_t i = 0; r == 0 && i < o.count; i++)
-		r = restore_entry(p, into, o.entries[i].name, o.entries[i].len, 0, o.entries[i].parent);
-	free(o.entries);
-	return r;
-}
-
-/* The same folder then and now: what changed in it or below. */
-static int restore_folder(struct plan *p, uint64_t ino)
-{
-	int r = 0;
-
-	for (size_t i = changes_first(&p->c, ino); r == 0 && i < p->c.count && p->c.name[i]->parent == ino; i++) {
-		const struct change_name *n = p->c.name[i];
-		uint64_t now, past;
-
-		r = changes_entry(p->v, ino, n->name, n->len, INDEX_NOW, &now);
-		if (r == 0)
-			r = changes_entry(p->v, ino, n->name, n->len, p->at, &past);
-		if (r == 0)
-			r = restore_entry(p, ino, n->name, n->len, now, past);
-	}
-	return r;
-}
-
-/* Let (@folder, @name) point to what it pointed to then. */
-static int restore_entry(struct plan *p, uint64_t folder, const char *name, size_t len, uint64_t now, uint64_t past)
-{
-	struct index_inode row;
-	uint64_t ino = 0;
-	bool copied = false;
-	int r = 0;
-
-	if (past)
-		r = stand_in(p, past, &ino, &copied);
-	if (r == 0 && now && !past)
-		r = add_step(p, OP_STEP_UNLINK, folder, name, len, 0, 0);
-	else if (r == 0 && past && now != ino)
-		r = add_step(p, OP_STEP_LINK, folder, name, len, ino, 0);
-	if (r == 0 && now && now != ino)
-		r = remove_below(p, now);
-	if (r != 0 || !past)
-		return r;
-	r = index_inode_get(p->v->ix, past, p->at, &row);
-	if (r != 0 || !S_ISDIR(row.mode))
-		return r;
-	return copied ? fill_copy(p, ino, past) : restore_folder(p, past);
-}
-
-/* The folder that @path is in, made again (with nothing else in it) where it is not there any more. */
-static int parent_of_root(struct plan *p, const char *path, uint64_t *ret, const char **ret_name)
-{
-	uint64_t now = VOLUME_ROOT, past = VOLUME_ROOT;
-	int r = 0;
-
-	for (;;) {
-		struct index_inode row;
-		uint64_t next_now, next_past;
-		bool copied;
-		size_t len;
-
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
-		if (path[len + strspn(path + len, "/")] == '\0') {
-			*ret = now;
-			*ret_name = path;
-			return 0;
-		}
-		r = changes_entry(p->v, now, path, len, INDEX_NOW, &next_now);
-		if (r == 0)
-			r = changes_entry(p->v, past, path, len, p->at, &next_past);
-		if (r != 0)
-			return r;
-		if (next_now) {
-			r = index_inode_get(p->v->ix, next_now, INDEX_NOW, &row);
-			if (r == 0 && !S_ISDIR(row.mode))
-				return err_note(ERR_NOTDIR, "%.*s is not a folder now", (int)len, path);
-		} else if (next_past) {
-			r = stand_in(p, next_past, &next_now, &copied);
-			if (r == 0)
-				r = add_step(p, OP_STEP_LINK, now, path, len, next_now, 0);
-		} else {
-			r = err_note(ERR_NOENT, "%s", path);
-		}
-		if (r != 0)
-			return r;
-		now = next_now;
-		past = next_past;
-		path += len;
-	}
-}
-
-static int plan_path(struct plan *p, const char *path)
-{
-	const char *name = NULL;
-	uint64_t parent = 0, now, past;
-	int r = volume_find(p->v, path, INDEX_NOW, &now);
-
-	if (r == 0)
-		r = volume_find(p->v, path, p->at, &past);
-	if (r != 0)
-		return r;
-	if (!now && !past)
-		return err_note(ERR_NOENT, "%s: neither there now nor then", path);
-	if (!past && path[strspn(path, "/")] == '\0')
-		return err_note(ERR_NOHISTORY, "the volume did not exist then");
-	r = parent_of_root(p, path, &parent, &name);
-	if (r != 0)
-		return r;
-	return restore_entry(p, parent, name, strcspn(name, "/"), now, past);
-}
-
-static int plan_all(struct plan *p)
-{
-	struct index_inode root;
-	uint64_t ino;
-	bool copied;
-	int r = index_inode_get(p->v->ix, VOLUME_ROOT, p->at, &root);
-
-	if (r != 0)
-		return err_note(ERR_NOHISTORY, "the volume did not exist then");
-	r = stand_in(p, VOLUME_ROOT, &ino, &copied);
-	return r ? r : restore_folder(p, VOLUME_ROOT);
-}
-
-static bool names_root(const char *const *paths, size_t npaths)
-{
-	for (size_t i = 0; i < npaths; i++)
-		if (paths[i][strspn(paths[i], "/")] == '\0')
-			return true;
-	return npaths == 0;
-}
-
-static int add_root(struct plan *p, const char *path)
-{
-	struct scope_root *root = &p->roots[p->nroots];
-	char *folder = strdup(path + strspn(path, "/"));
-	char *name;
-	int r;
-
-	if (!folder)
-		return ERR_NOMEM;
-	for (size_t len = strlen(folder); len > 0 && folder[len - 1] == '/'; len--)
-		folder[len - 1] = '\0';
-	name = strrchr(folder, '/');
-	if (name)
-		*name++ = '\0';
-	root->name = strdup(name ? name : folder);
-	p->nroots++;
-	r = root->name ? 0 : ERR_NOMEM;
-	if (r == 0)
-		r = volume_find(p->v, name ? folder : "", INDEX_NOW, &root->parent_now);
-	if (r == 0)
-		r = volume_find(p->v, name ? folder : "", p->at, &root->parent_past);
-	free(folder);
-	return r;
-}
-
-static int add_roots(struct plan *p, const char *const *paths, size_t npaths)
-{
-	int r = 0;
-
-	p->roots = calloc(npaths, sizeof(*p->roots));
-	if (!p->roots)
-		return ERR_NOMEM;
-	for (size_t i = 0; r == 0 && i < npaths; i++)
-		r = add_root(p, paths[i]);
-	return r;
-}
-
-static int make_plan(struct plan *p, const char *const *paths, size_t npaths)
-{
-	int r = changes_load(p->v, VOLUME_NOW, p->at, &p->c);
-
-	if (r == 0 && names_root(paths, npaths))
-		return plan_all(p);
-	if (r == 0)
-		r = add_roots(p, paths, npaths);
-	for (size_t i = 0; r == 0 && i < npaths; i++)
-		r = plan_path(p, paths[i] + strspn(paths[i], "/"));
-	return r;
-}
-
-static void plan_done(struct plan *p)
-{
-	changes_done(&p->c);
-	for (size_t i = 0; i < p->nroots; i++)
-		free(p->roots[i].name);
-	free(p->roots);
-	free(p->steps);
-	buf_done(&p->names);
-	free(p->copies);
-	inoset_done(&p->revived);
-	inoset_done(&p->copied);
-}
-
-/* ---- carrying it out ---- */
 
 struct tally {
 	struct volume_restore_totals *totals;
@@ -526,18 +38,65 @@ static int count_change(void *ctx, const struct volume_change *change)
 }
 
 /* Every path on its own, but one that lies below another named one only once. */
-static int preview(struct volume *v, int64_t at, const char *const *paths, size_t npaths, struct tally *t)
+static int preview(struct volume *v, int64_t at, const char *const *paths, size_t npaths,
+                   struct tally *t)
 {
 	int r = 0;
 
-	if (names_root(paths, npaths))
+	if (restore_names_root(paths, npaths))
 		return volume_diff(v, VOLUME_NOW, at, "", count_change, t);
 	for (size_t i = 0; r == 0 && i < npaths; i++)
 		r = volume_diff(v, VOLUME_NOW, at, paths[i], count_change, t);
 	return r;
 }
 
-static void tell(struct volume *v, const struct plan *p)
+/* Copies an entry for tell_inode(), which calls nobody with the lock held. */
+static int copy_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+{
+	struct buf *b = ctx;
+
+	(void)inode;
+	enc_u64(b, row->parent);
+	enc_blob(b, row->name, row->name_len);
+	return 0;
+}
+
+/* First the inode, then its names: a lookup in between must already find it changed. */
+static void tell_inode(struct volume *v, uint64_t ino, volume_invalidate_fn fn, void *ctx)
+{
+	struct buf entries;
+	struct dec d;
+
+	buf_init(&entries, OP_RECORD_MAX);
+	lock_take(&v->lock);
+	index_dentry_of(v->ix, ino, INDEX_NOW, copy_entry, &entries);
+	lock_drop(&v->lock);
+	fn(ctx, ino, NULL, 0);
+	dec_init(&d, entries.data, entries.len);
+	while (dec_left(&d) > 0) {
+		uint64_t parent = dec_u64(&d);
+		size_t len;
+		const char *name = (const char *)dec_blob(&d, VOLUME_NAME_MAX, &len);
+
+		if (name)
+			fn(ctx, parent, name, len);
+	}
+	buf_done(&entries);
+}
+
+static void tell_step(struct volume *v, const struct op_step *s, volume_invalidate_fn fn, void *ctx)
+{
+	if (s->kind == OP_STEP_REVIVE) {
+		tell_inode(v, s->ino, fn, ctx);
+		return;
+	}
+	fn(ctx, s->at.parent, s->at.name, s->at.len);
+	fn(ctx, s->at.parent, NULL, 0); /* the folder's own times and link count */
+	if (s->kind == OP_STEP_LINK)
+		fn(ctx, s->ino, NULL, 0);
+}
+
+static void tell(struct volume *v, const struct restore_plan *p)
 {
 	volume_invalidate_fn fn;
 	void *ctx;
@@ -546,42 +105,39 @@ static void tell(struct volume *v, const struct plan *p)
 	fn = v->on_restore;
 	ctx = v->on_restore_ctx;
 	lock_drop(&v->watch_lock);
-	for (size_t i = 0; fn && i < p->nsteps; i++) {
-		const struct op_step *s = &p->steps[i];
-
-		if (s->kind == OP_STEP_REVIVE)
-			fn(ctx, s->ino, NULL, 0);
-		else
-			fn(ctx, s->at.parent, s->at.name, s->at.len);
-		/* the folder's own times and link count */
-		if (s->kind != OP_STEP_REVIVE && (i == 0 || p->steps[i - 1].at.parent != s->at.parent))
-			fn(ctx, s->at.parent, NULL, 0);
-		if (s->kind == OP_STEP_LINK)
-			fn(ctx, s->ino, NULL, 0);
-	}
+	if (!fn)
+		return;
+	for (size_t i = 0; i < p->nsteps; i++)
+		tell_step(v, &p->steps[i], fn, ctx);
+	for (size_t i = 0; i < p->lost.cap; i++)
+		if (p->lost.slots[i])
+			fn(ctx, p->lost.slots[i], NULL, 0);
 }
 
-/* With `lock`. Steps that remove go first: a name must be free before something else takes it. */
-static int apply_plan(struct volume *v, struct plan *p)
+/* With `lock`. */
+static int apply_plan(struct volume *v, struct restore_plan *p)
 {
 	struct op op = {.type = OP_RESTORE, .time_ns = volume_wall_ns(v), .restore = {.at = p->at}};
 
 	if (p->nsteps == 0)
 		return 0;
-	resolve_names(p);
 	if (p->nsteps * sizeof(struct op_step) / 2 + p->names.len > journal_size(v->journal) / 8)
-		return err_note(ERR_FBIG, "%zu steps are more than one restore can hold: restore folder by folder", p->nsteps);
+		return err_note(
+		    ERR_FBIG,
+		    "%zu steps are more than one restore can hold: restore folder by folder",
+		    p->nsteps);
 	op.restore.steps = p->steps;
 	op.restore.nsteps = p->nsteps;
 	return volume_apply(v, &op);
 }
 
-int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_t npaths, bool dry_run,
-		   volume_change_fn fn, void *ctx, struct volume_restore_totals *ret, int64_t *ret_undo)
+int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_t npaths,
+                   bool dry_run, volume_change_fn fn, void *ctx, struct volume_restore_totals *ret,
+                   int64_t *ret_undo)
 {
 	struct volume_restore_totals totals = {0};
 	struct tally t = {&totals, fn, ctx};
-	struct plan p = {.v = v, .at = at};
+	struct restore_plan p = {.v = v, .at = at};
 	int64_t undo = 0;
 	int r;
 
@@ -598,7 +154,7 @@ int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_
 	lock_take(&v->lock);
 	if (r == 0) {
 		p.next_ino = index_state(v->ix)->next_ino;
-		r = make_plan(&p, paths, npaths);
+		r = restore_plan_make(&p, paths, npaths);
 	}
 	if (r == 0 && !dry_run)
 		r = apply_plan(v, &p);
@@ -609,7 +165,7 @@ int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_
 		r = volume_epoch_end(v, &done);
 		tell(v, &p);
 	}
-	plan_done(&p);
+	restore_plan_done(&p);
 	if (r != 0)
 		return r;
 	*ret = totals;

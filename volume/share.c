@@ -2,8 +2,8 @@
 /*
  * Sharing data between files, and finding holes: what can be answered from extents alone.
  *
- * A copy refers to the same sealed pages under the same file key; nothing is read or sealed. Pages must line up and the range must
- * end at a page or where both files end, else bytes are copied.
+ * A copy refers to the same sealed pages under the same file key; nothing is read or sealed. Pages
+ * must line up and the range must end at a page or where both files end, else bytes are copied.
  */
 #include "volume/page_io.h"
 
@@ -44,7 +44,8 @@ static int share_one(void *ctx, const struct index_extent *row)
 }
 
 /* *ret_n: bytes shared; fewer than @len when the source is in too many pieces for one operation. */
-static int share_pages(struct volume *v, struct share *s, uint64_t src, uint64_t dst_off, uint64_t len, uint64_t *ret_n)
+static int share_pages(struct volume *v, struct share *s, uint64_t src, uint64_t dst_off,
+                       uint64_t len, uint64_t *ret_n)
 {
 	struct op op = {.type = OP_WRITE, .time_ns = volume_wall_ns(v), .attr = {.ino = s->dst}};
 	struct op_range clear = {s->dst_page, s->to - s->from};
@@ -80,8 +81,8 @@ static int share_pages(struct volume *v, struct share *s, uint64_t src, uint64_t
 	return r;
 }
 
-static int copy_bytes(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off, uint64_t len,
-		      uint64_t *ret_n)
+static int copy_bytes(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst,
+                      uint64_t dst_off, uint64_t len, uint64_t *ret_n)
 {
 	size_t n = len < PAGE_RUN_BYTES ? (size_t)len : PAGE_RUN_BYTES;
 	uint8_t *bytes = malloc(n);
@@ -98,8 +99,8 @@ static int copy_bytes(struct volume *v, uint64_t src, uint64_t src_off, uint64_t
 	return r;
 }
 
-int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off, uint64_t len,
-		uint64_t *ret_n)
+int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
+                uint64_t len, uint64_t *ret_n)
 {
 	struct volume_attr a, b;
 	struct share s = {.dst = dst};
@@ -131,7 +132,8 @@ int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, 
 			return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
 		len -= len % PAGE_BYTES;
 	}
-	if (len % PAGE_BYTES && src_off + len < a.size) /* the page would bring along what lies behind the range */
+	if (len % PAGE_BYTES &&
+	    src_off + len < a.size) /* the page would bring along what lies behind the range */
 		return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
 	s.from = src_off / PAGE_BYTES;
 	s.to = (src_off + len + PAGE_BYTES - 1) / PAGE_BYTES;

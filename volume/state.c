@@ -17,7 +17,8 @@ void state_path(const struct volume *v, const char *name, char *out)
 	snprintf(out, VOLUME_PATH_MAX, "%s/%s", v->dir, name);
 }
 
-/* The kernel drops the lock when the process ends, however it ends. Files that are not the kernel's belong to one process anyway. */
+/* The kernel drops the lock when the process ends, however it ends. Files that are not the kernel's
+ * belong to one process anyway. */
 static int take_lock(struct volume *v)
 {
 	char path[VOLUME_PATH_MAX];
@@ -93,7 +94,8 @@ int state_open(struct volume *v)
 		rng_fill(v->params.rng, &tag, sizeof(tag));
 		snprintf(suffix, sizeof(suffix), ".ro.%016llx", (unsigned long long)tag);
 	}
-	if ((size_t)snprintf(v->dir, sizeof(v->dir), "%s/%s%s", v->params.state_dir, v->id_hex, suffix) >= sizeof(v->dir))
+	if ((size_t)snprintf(v->dir, sizeof(v->dir), "%s/%s%s", v->params.state_dir, v->id_hex,
+	                     suffix) >= sizeof(v->dir))
 		return err_note(ERR_NAMETOOLONG, "the state folder's path");
 	r = fileio_mkdirs(v->params.io, v->dir);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state folder of a volume on this machine: its lock, its writer id, and its disposal. Inside volume/ only.
+ * The state folder of a volume on this machine: its lock, its writer id, and its disposal. Inside
+ * volume/ only.
  *
  *   lock       held (flock) while a process has the volume open
  *   writer     the random writer id of this folder, 16 hexadecimal digits
@@ -15,7 +16,8 @@
 
 #include "volume/impl.h"
 
-/** Make the folder where missing (a private one for a read-only volume), take its lock, read or make the writer id. ERR_LOCKED. */
+/** Make the folder where missing (a private one for a read-only volume), take its lock, read or
+ * make the writer id. ERR_LOCKED. */
 int state_open(struct volume *v);
 
 /** Give the lock back; a private folder is removed. */

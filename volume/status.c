@@ -31,9 +31,11 @@ static uint64_t history_bytes(struct volume *v)
 
 	if (v->history_mono_ns && now - v->history_mono_ns < HISTORY_FRESH_NS)
 		return v->history_bytes;
-	if (index_pack_list(v->ix, add_pack_bytes, &packed) == 0 && index_live_pages(v->ix, &live) == 0) {
+	if (index_pack_list(v->ix, add_pack_bytes, &packed) == 0 &&
+	    index_live_pages(v->ix, &live) == 0) {
 		v->history_mono_ns = now;
-		v->history_bytes = packed > live * SEALED_PAGE_BYTES ? packed - live * SEALED_PAGE_BYTES : 0;
+		v->history_bytes =
+		    packed > live * SEALED_PAGE_BYTES ? packed - live * SEALED_PAGE_BYTES : 0;
 	}
 	return v->history_bytes;
 }
@@ -148,8 +150,8 @@ static void pass_time(struct volume *v, bool *ret_idle)
 	*ret_idle = !did;
 }
 
-static int wait_stored(struct volume *v, uint64_t seq, int64_t timeout_ms, const volatile bool *stop,
-		       volume_progress_fn progress, void *ctx)
+static int wait_stored(struct volume *v, uint64_t seq, int64_t timeout_ms,
+                       const volatile bool *stop, volume_progress_fn progress, void *ctx)
 {
 	int64_t start = clock_mono_ns(v->params.clock);
 	struct packs_totals totals;
@@ -166,9 +168,11 @@ static int wait_stored(struct volume *v, uint64_t seq, int64_t timeout_ms, const
 			return r;
 		if (stop && *stop)
 			return ERR_CANCELED;
-		if (idle || (timeout_ms >= 0 && (clock_mono_ns(v->params.clock) - start) / 1000000 >= timeout_ms)) {
+		if (idle || (timeout_ms >= 0 &&
+		             (clock_mono_ns(v->params.clock) - start) / 1000000 >= timeout_ms)) {
 			lock_take(&v->upload_lock);
-			r = err_note(ERR_UNAVAILABLE, "%s", v->store_error ? v->store_note : "not all is stored yet");
+			r = err_note(ERR_UNAVAILABLE, "%s",
+			             v->store_error ? v->store_note : "not all is stored yet");
 			lock_drop(&v->upload_lock);
 			return r;
 		}
@@ -185,7 +189,8 @@ static int wait_stored(struct volume *v, uint64_t seq, int64_t timeout_ms, const
 	return 0;
 }
 
-int volume_sync(struct volume *v, int64_t timeout_ms, const volatile bool *stop, volume_progress_fn progress, void *ctx)
+int volume_sync(struct volume *v, int64_t timeout_ms, const volatile bool *stop,
+                volume_progress_fn progress, void *ctx)
 {
 	uint64_t seq;
 	int r = still_fine(v);

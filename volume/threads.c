@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes on in the background, as steps that tests call themselves and the real program calls from thin threads:
- * one for the clock (commits, epochs), one for checkpoints, VOLUME_UPLOADERS for the store. A step of the latter waits for one answer of the
- * store, holding no lock.
+ * What goes on in the background, as steps that tests call themselves and the real program calls
+ * from thin threads: one for the clock (commits, epochs), one for checkpoints, VOLUME_UPLOADERS for
+ * the store. A step of the latter waits for one answer of the store, holding no lock.
  */
 #include "volume/impl.h"
 
@@ -44,7 +44,8 @@ int volume_tick(struct volume *v)
 	else if (mono - v->last_commit_mono_ns < v->params.commit_ms * MS)
 		return 0;
 	else if (tail_blocked(v))
-		flags = COMMIT_CUT; /* the oldest log object may wait for a pack that is still open */
+		flags =
+		    COMMIT_CUT; /* the oldest log object may wait for a pack that is still open */
 	if (!pending && !flags)
 		return volume_end_packs(v);
 	v->last_commit_mono_ns = mono;
@@ -59,7 +60,8 @@ static bool checkpoint_due(struct volume *v)
 	lock_take(&v->upload_lock);
 	idle = v->store_error == 0 && v->outlog_head == NULL;
 	lock_drop(&v->upload_lock);
-	return idle && v->log_bytes_since_checkpoint > (limit > CHECKPOINT_MIN_BYTES ? limit : CHECKPOINT_MIN_BYTES);
+	return idle && v->log_bytes_since_checkpoint >
+	                   (limit > CHECKPOINT_MIN_BYTES ? limit : CHECKPOINT_MIN_BYTES);
 }
 
 static void drop_reader(struct volume *v)
@@ -85,7 +87,8 @@ int volume_checkpoint_step(struct volume *v, bool *ret_did)
 	failed = v->store_error != 0;
 	lock_drop(&v->upload_lock);
 	if (failed) {
-		/* a reader that waits for a store that is away would keep the write-ahead log growing */
+		/* a reader that waits for a store that is away would keep the write-ahead log
+		 * growing */
 		drop_reader(v);
 		return 0;
 	}
@@ -161,7 +164,9 @@ static void *upload_thread(void *arg)
 int volume_threads_start(struct volume *v)
 {
 	for (unsigned i = 0; i < VOLUME_UPLOADERS + 2; i++) {
-		void *(*fn)(void *) = i == 0 ? clock_thread : i == 1 ? checkpoint_thread : upload_thread;
+		void *(*fn)(void *) = i == 0   ? clock_thread
+		                      : i == 1 ? checkpoint_thread
+		                               : upload_thread;
 
 		if (pthread_create(&v->threads[i], NULL, fn, v) != 0) {
 			volume_threads_stop(v);
@@ -180,7 +185,8 @@ void volume_threads_stop(struct volume *v)
 	v->stopping = true;
 	cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
-	/* requests under way end now: what they were storing is local still, and goes up after the next mount */
+	/* requests under way end now: what they were storing is local still, and goes up after the
+	 * next mount */
 	blob_cancel(v->params.store);
 	for (unsigned i = 0; i < v->nthreads; i++)
 		pthread_join(v->threads[i], NULL);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Storing what is local, in order: packs in parallel as they are sealed; a log object when every pack that it, or one before it, names
- * is stored. So the store always holds a consistent prefix of history.
+ * Storing what is local, in order: packs in parallel as they are sealed; a log object when every
+ * pack that it, or one before it, names is stored. So the store always holds a consistent prefix of
+ * history.
  *
- * A log object goes up with put-if-absent on its number. When the number is taken, the object there is either ours (a reply was lost, or
- * a crash came before we noted it: the bytes are the same, since sealing is deterministic) or another writer's: then this
- * volume is fenced, keeps what it could not store, and stops.
+ * A log object goes up with put-if-absent on its number. When the number is taken, the object there
+ * is either ours (a reply was lost, or a crash came before we noted it: the bytes are the same,
+ * since sealing is deterministic) or another writer's: then this volume is fenced, keeps what it
+ * could not store, and stops.
  *
- * Trouble with the store backs off, 1 s to 60 s, and goes on by itself; nothing local is given up for it.
+ * Trouble with the store backs off, 1 s to 60 s, and goes on by itself; nothing local is given up
+ * for it.
  */
 #include "volume/impl.h"
 
@@ -27,7 +30,8 @@ void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint6
 	struct volume_outlog *o = calloc(1, sizeof(*o));
 	bool known;
 
-	/* without memory for the note the object waits for the next mount, which finds it by its file */
+	/* without memory for the note the object waits for the next mount, which finds it by its
+	 * file */
 	if (!o)
 		return;
 	o->seq = seq;
@@ -129,7 +133,8 @@ static int compare_stored(struct volume *v, const char *name, const struct buf *
 
 	buf_init(&there, BLOB_MAX_BYTES);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
-	if (r == 0 && (there.len != sealed->len || memcmp(there.data, sealed->data, sealed->len) != 0))
+	if (r == 0 &&
+	    (there.len != sealed->len || memcmp(there.data, sealed->data, sealed->len) != 0))
 		r = err_note(ERR_FENCED, "%s was stored by another writer", name);
 	buf_done(&there);
 	return r;
@@ -155,7 +160,8 @@ int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out)
 	return r;
 }
 
-static void log_stored(struct volume *v, uint64_t seq, bool ends_epoch, int64_t time_ns, int64_t epoch)
+static void log_stored(struct volume *v, uint64_t seq, bool ends_epoch, int64_t time_ns,
+                       int64_t epoch)
 {
 	char path[VOLUME_PATH_MAX];
 
@@ -173,8 +179,8 @@ static void log_stored(struct volume *v, uint64_t seq, bool ends_epoch, int64_t 
 }
 
 /* When was it made, and which epoch does it end? For `status`. */
-static void inspect(struct volume *v, const char *name, const struct buf *sealed, bool *ends, int64_t *time_ns,
-		    int64_t *epoch)
+static void inspect(struct volume *v, const char *name, const struct buf *sealed, bool *ends,
+                    int64_t *time_ns, int64_t *epoch)
 {
 	struct log_header h;
 	const uint8_t *records;
@@ -186,7 +192,8 @@ static void inspect(struct volume *v, const char *name, const struct buf *sealed
 	*time_ns = 0;
 	*epoch = 0;
 	buf_init(&content, OBJECT_CONTENT_MAX);
-	if (object_open(v->object_keys, OBJECT_LOG, name, sealed->data, sealed->len, &content) == 0 &&
+	if (object_open(v->object_keys, OBJECT_LOG, name, sealed->data, sealed->len, &content) ==
+	        0 &&
 	    log_decode(content.data, content.len, &h, &records, &len) == 0) {
 		*time_ns = h.time_ns;
 		*ends = h.ends_epoch;

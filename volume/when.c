@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moments as people type them. One strict parser a form, tried in turn; what none of them takes whole is not a time.
+ * Moments as people type them. One strict parser a form, tried in turn; what none of them takes
+ * whole is not a time.
  */
 #include "volume/impl.h"
 
@@ -127,10 +128,11 @@ static bool iso(const char *text, int64_t *ret)
 	int year, month, offset = 0;
 	bool has_zone = false;
 
-	if (!digits(&text, 4, &year) || !literal(&text, '-') || !digits(&text, 2, &month) || !literal(&text, '-') ||
-	    !digits(&text, 2, &tm.tm_mday))
+	if (!digits(&text, 4, &year) || !literal(&text, '-') || !digits(&text, 2, &month) ||
+	    !literal(&text, '-') || !digits(&text, 2, &tm.tm_mday))
 		return false;
-	if (year < YEAR_MIN || year > YEAR_MAX || month < 1 || month > 12 || tm.tm_mday < 1 || tm.tm_mday > 31)
+	if (year < YEAR_MIN || year > YEAR_MAX || month < 1 || month > 12 || tm.tm_mday < 1 ||
+	    tm.tm_mday > 31)
 		return false;
 	tm.tm_year = year - 1900;
 	tm.tm_mon = month - 1;
@@ -215,10 +217,11 @@ static int64_t unit_seconds(const char *word, size_t len)
 	static const struct {
 		const char *word;
 		int64_t seconds;
-	} units[] = {{"s", 1},	       {"sec", 1},	    {"secs", 1},       {"second", 1},	   {"seconds", 1},
-		     {"m", 60},	       {"min", 60},	    {"mins", 60},      {"minute", 60},	   {"minutes", 60},
-		     {"h", 3600},      {"hour", 3600},	    {"hours", 3600},   {"d", 86400},	   {"day", 86400},
-		     {"days", 86400},  {"w", 604800},	    {"week", 604800},  {"weeks", 604800}};
+	} units[] = {{"s", 1},        {"sec", 1},       {"secs", 1},      {"second", 1},
+	             {"seconds", 1},  {"m", 60},        {"min", 60},      {"mins", 60},
+	             {"minute", 60},  {"minutes", 60},  {"h", 3600},      {"hour", 3600},
+	             {"hours", 3600}, {"d", 86400},     {"day", 86400},   {"days", 86400},
+	             {"w", 604800},   {"week", 604800}, {"weeks", 604800}};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (strlen(units[i].word) == len && memcmp(units[i].word, word, len) == 0)
@@ -241,7 +244,8 @@ static bool ago(const char *text, int64_t now_ns, int64_t *ret)
 	unit = unit_seconds(text, len);
 	text += len;
 	text += strspn(text, " -_");
-	if (unit == 0 || (*text != '\0' && strcmp(text, "ago") != 0) || n > now_ns / SECOND_NS / unit)
+	if (unit == 0 || (*text != '\0' && strcmp(text, "ago") != 0) ||
+	    n > now_ns / SECOND_NS / unit)
 		return false;
 	*ret = now_ns - n * unit * SECOND_NS;
 	return true;
@@ -347,10 +351,13 @@ static int check_snapshot_name(struct volume *v, const char *name)
 	int64_t ns;
 	size_t len = strlen(name);
 
-	if (len == 0 || len > VOLUME_NAME_MAX || strchr(name, '/') || name[0] == '.' || name[0] == '@')
-		return err_note(ERR_INVAL, "a snapshot's name has 1 to 255 bytes, no '/', and does not begin with '.' or '@'");
+	if (len == 0 || len > VOLUME_NAME_MAX || strchr(name, '/') || name[0] == '.' ||
+	    name[0] == '@')
+		return err_note(ERR_INVAL, "a snapshot's name has 1 to 255 bytes, no '/', and does "
+		                           "not begin with '.' or '@'");
 	if (epoch_number(name, &ns) || volume_time_parse(name, volume_wall_ns(v), &ns) == 0)
-		return err_note(ERR_INVAL, "\"%.100s\" is a time: a snapshot needs another name", name);
+		return err_note(ERR_INVAL, "\"%.100s\" is a time: a snapshot needs another name",
+		                name);
 	err_note_clear();
 	return 0;
 }
@@ -388,8 +395,8 @@ int volume_snapshot_create(struct volume *v, const char *name, int64_t *ret_epoc
 int volume_snapshot_delete(struct volume *v, const char *name)
 {
 	struct op op = {.type = OP_SNAPSHOT_REMOVE,
-			.time_ns = volume_wall_ns(v),
-			.snapshot = {.name = name, .len = strlen(name)}};
+	                .time_ns = volume_wall_ns(v),
+	                .snapshot = {.name = name, .len = strlen(name)}};
 	int r;
 
 	lock_take(&v->lock);

@@ -92,6 +92,25 @@ want 1 'not empty' "$amberfs" restore --at before --to "$work/copy"
 want 0 'Copied' "$amberfs" restore --at before --to "$work/some" docs/report
 check "paths keep their place" test -f "$work/some/docs/report"
 
+# a copy that was stopped goes on, for the same moment only
+id=$(json 'lines[0]["volume"]' "$amberfs" status --json)
+epoch=$(json '[l["epoch"] for l in lines if l["name"] == "before"][0]' "$amberfs" snapshot list --json)
+echo "$id e$epoch" >"$work/copy/.amberfs-restore"
+truncate -s 1000 "$work/copy/data"
+rm -r "$work/copy/docs/deep"
+want 1 "go on with --at e$epoch" "$amberfs" restore --at after --to "$work/copy"
+want 0 'Copied' "$amberfs" restore --at before --to "$work/copy"
+check "the rest is there" cmp "$work/copy/data" "$work/data.first"
+check "folders too" test -d "$work/copy/docs/deep"
+check "the marker is gone" test ! -e "$work/copy/.amberfs-restore"
+
+# more than the daemon serves at once
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	"$amberfs" log --json >"$work/log.$i" 2>"$work/log.err.$i" </dev/null &
+done
+wait
+same "requests at the same time do not mix" "$(cat "$work"/log.[0-9]* | python3 -c 'import sys, json; [json.loads(l) for l in sys.stdin.buffer]; print("whole")')" whole
+
 # the past as a mount, beside the present
 mkdir "$work/mnt3"
 want 0 '' "$amberfs" mount "$store" "$work/mnt3" --passphrase-file "$work/pw" -o at=after --state-dir "$work/state2"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A cipher for the encrypted files of meta/, whose tests cannot link crypto/: AES-256-GCM under SHA-256(key | salt), nonce zero.
+ * A cipher for the encrypted files of meta/, whose tests cannot link crypto/: AES-256-GCM under
+ * SHA-256(key | salt), nonce zero.
  */
 #ifndef AMBERFS_TESTS_LIB_TEST_CIPHER_H
 #define AMBERFS_TESTS_LIB_TEST_CIPHER_H
@@ -24,7 +25,7 @@ static void test_cipher_key(const void *ctx, const uint8_t *salt, uint8_t *out)
 }
 
 static int test_cipher_seal(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
-			    const uint8_t *plain, size_t len, uint8_t *out, uint8_t *tag)
+                            const uint8_t *plain, size_t len, uint8_t *out, uint8_t *tag)
 {
 	static const uint8_t nonce[12];
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
@@ -43,7 +44,7 @@ static int test_cipher_seal(void *ctx, const uint8_t *salt, const void *aad, siz
 }
 
 static int test_cipher_open(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
-			    const uint8_t *sealed, size_t len, const uint8_t *tag, uint8_t *out)
+                            const uint8_t *sealed, size_t len, const uint8_t *tag, uint8_t *out)
 {
 	static const uint8_t nonce[12];
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
@@ -71,8 +72,7 @@ static inline struct vfs_cipher test_cipher(void)
 
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)i;
-	return (struct vfs_cipher){
-	    .ctx = key, .seal = test_cipher_seal, .open = test_cipher_open};
+	return (struct vfs_cipher){.ctx = key, .seal = test_cipher_seal, .open = test_cipher_open};
 }
 
 #endif

@@ -201,9 +201,13 @@ static void restored(struct sim *s, struct restore *x)
 		return;
 	}
 	if (!past_restore_check(s->now, x->e->state, x->paths, x->npaths, got, why) ||
-	    !verify_nlinks(got, why))
+	    !verify_nlinks(got, why)) {
+		tree_print("before", before);
+		tree_print("then", x->e->state);
+		tree_print("after", got);
 		sim_fail(s, "restored epoch %" PRId64 ", %zu paths: %s", x->e->epoch, x->npaths,
 		         why);
+	}
 	keep_orphans(s, &got);
 	model_state_unref(s->now);
 	s->now = got;
@@ -296,9 +300,12 @@ static void op_diff(struct sim *s)
 		r = 0;
 	else if (r == ERR_NOHISTORY && s->long_jumps)
 		r = 0;
-	else if (world_readable(s, "diff", r) && !past_diff_check(a->state, to, top, &changes, why))
+	else if (world_readable(s, "diff", r) &&
+	         !past_diff_check(a->state, to, top, &changes, why)) {
+		past_changes_print(&changes);
 		sim_fail(s, "diff %" PRId64 " to %" PRId64 " at /%s: %s", a->epoch, to_epoch,
 		         tree_printable(top), why);
+	}
 	past_changes_free(&changes);
 }
 

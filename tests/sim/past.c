@@ -141,6 +141,8 @@ static bool check_true(const struct diff *d, const struct past_change *c)
 			return tree_say(d->why, c->path, "renamed, but it was not");
 		return true;
 	case VOLUME_CHANGED:
+		if (!then)
+			then = moved_node(d, c->path);
 		if (then && then->ino != now->ino && !counterpart(d, c->path, now))
 			return true;
 		then = counterpart(d, c->path, now);

@@ -240,6 +240,18 @@ void tree_list_free(struct tree_list *l)
 	memset(l, 0, sizeof(*l));
 }
 
+void tree_print(const char *title, const struct model_state *s)
+{
+	struct tree_list l;
+
+	tree_list_make(s, &l);
+	printf("%s:\n", title);
+	for (size_t i = 0; i < l.n; i++)
+		printf("  %" PRIu64 " %o /%s\n", l.paths[i].node->ino, l.paths[i].node->mode,
+		       tree_printable(l.paths[i].path));
+	tree_list_free(&l);
+}
+
 const struct model_node *tree_list_find(const struct tree_list *l, const char *path)
 {
 	struct tree_path key = {.path = path};

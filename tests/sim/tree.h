@@ -51,6 +51,9 @@ bool tree_below(const char *path, const char *top);
 /** The path of the folder that holds @path, interned; NULL for the root. */
 const char *tree_parent(const char *path);
 
+/** Every path with its inode to standard output, for whoever looks for the reason of a failure. */
+void tree_print(const char *title, const struct model_state *s);
+
 /** Write "/path: what" to @why; false, so that a check can end with it. */
 bool tree_say(char *why, const char *path, const char *what);
 

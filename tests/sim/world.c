@@ -460,6 +460,10 @@ void world_start(struct sim *s)
 	if (r != 0)
 		sim_fail(s, "first open: %s (%s)", err_name(r), err_note_text());
 	first_state(s);
+	/* Before the root folder is durable there is nothing to compare a recovered volume with. */
+	r = volume_sync(s->v, -1, NULL, NULL, NULL);
+	world_settle(s, "first sync", r, 0, model_state_ref(s->now));
+	history_stored(&s->history, history_newest(&s->history));
 }
 
 void world_end(struct sim *s)

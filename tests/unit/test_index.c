@@ -1,187 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The index: every function of the present, life and durability, damage, readers, export. The past is in test_index_past.c. */
-#include "meta/index.h"
-#include "tests/lib/simdisk.h"
-#include "tests/lib/test.h"
-#include "tests/lib/test_cipher.h"
-#include "util/clock.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define DB "/i.db"
-#define WAL "/i.db-wal"
-
-struct test {
-	struct simdisk *disk;
-	struct simrng rng;
-	struct index *ix;
-};
-
-static int open_at(struct test *t, const char *path, bool create, struct index **ret)
-{
-	struct index_params p = {.io = simdisk_io(t->disk),
-				 .rng = &t->rng.base,
-				 .cipher = test_cipher(),
-				 .path = path,
-				 .create = create};
-
-	return index_open(&p, ret);
-}
-
-static void start(struct test *t)
-{
-	*t = (struct test){.disk = simdisk_new(NULL)};
-	simrng_init(&t->rng, 1);
-	TEST_MUST(open_at(t, DB, true, &t->ix));
-}
-
-static void finish(struct test *t)
-{
-	index_close(t->ix);
-	simdisk_free(t->disk);
-}
-
-/* The process dies, and the next one opens what is there. */
-static int die(struct test *t)
-{
-	simdisk_kill(t->disk);
-	index_close(t->ix);
-	t->ix = NULL;
-	return open_at(t, DB, false, &t->ix);
-}
-
-static struct index_inode inode(uint64_t ino, uint32_t mode, uint32_t nlink, uint64_t size)
-{
-	return (struct index_inode){.ino = ino,
-				    .mode = mode,
-				    .nlink = nlink,
-				    .size = size,
-				    .uid = 1000,
-				    .gid = 100,
-				    .mtime_ns = -5};
-}
-
-static int add_inode(struct index *ix, uint64_t ino, uint32_t mode, uint32_t nlink, uint64_t size)
-{
-	struct index_inode row = inode(ino, mode, nlink, size);
-
-	return index_inode_add(ix, &row);
-}
-
-static struct index_dentry entry(uint64_t parent, const char *name, uint64_t ino)
-{
-	return (struct index_dentry){
-	    .parent = parent, .name = name, .name_len = strlen(name), .ino = ino};
-}
-
-static int add_entry(struct index *ix, uint64_t parent, const char *name, uint64_t ino)
-{
-	struct index_dentry row = entry(parent, name, ino);
-
-	return index_dentry_add(ix, &row);
-}
-
-static int count_row(void *ctx, const struct index_row *row)
-{
-	(void)row;
-	++*(int *)ctx;
-	return 0;
-}
-
-/* ---- life ---- */
-
-static void life(void)
-{
-	struct test t;
-	struct index *none = NULL;
-	struct index_state *s;
-	struct index_inode got;
-
-	start(&t);
-	TEST_ERR(open_at(&t, "/other.db", false, &none), ERR_NOENT);
-	s = index_state(t.ix);
-	TEST_CHECK(s->epoch == 1 && s->next_ino == 2 && s->log_seq == 0 && s->files == 0);
-	s->epoch = 7;
-	s->epoch_opened_ns = -1;
-	s->next_ino = 99;
-	s->journal_seq = 5;
-	s->log_hash[31] = 0xee;
-	s->last_epoch_ns = 1234567890123;
-	TEST_OK(add_inode(t.ix, 1, S_IFDIR | 0755, 2, 0));
-	TEST_OK(index_commit(t.ix));
-	TEST_OK(index_sync(t.ix));
-	TEST_OK(add_inode(t.ix, 2, S_IFREG | 0644, 1, 10));
-	s->next_ino = 100;
-	index_close(t.ix); /* what was not committed is gone */
-	TEST_MUST(open_at(&t, DB, true, &t.ix));
-	s = index_state(t.ix);
-	TEST_CHECK(s->epoch == 7 && s->epoch_opened_ns == -1 && s->next_ino == 99);
-	TEST_CHECK(s->journal_seq == 5 && s->log_hash[31] == 0xee && s->folders == 1);
-	TEST_CHECK(s->last_epoch_ns == 1234567890123 && s->files == 0);
-	TEST_OK(index_inode_get(t.ix, 1, INDEX_NOW, &got));
-	TEST_CHECK(got.born == 7);
-	TEST_ERR(index_inode_get(t.ix, 2, INDEX_NOW, &got), ERR_NOENT);
-	TEST_OK(index_check(t.ix, true));
-	TEST_OK(index_check(t.ix, false));
-	index_close(NULL);
-	finish(&t);
-}
-
-static void killed(void)
-{
-	struct test t;
-	struct index_dentry got;
-	char name[64];
-
-	start(&t);
-	for (int i = 0; i < 40; i++) {
-		snprintf(name, sizeof(name), "file %d", i);
-		TEST_OK(add_inode(t.ix, 2 + (uint64_t)i, S_IFREG, 1, 1));
-		TEST_OK(add_entry(t.ix, 1, name, 2 + (uint64_t)i));
-		index_state(t.ix)->journal_seq = (uint64_t)i;
-		if (i % 2 == 0)
-			TEST_OK(index_commit(t.ix));
-		if (i % 10 == 9)
-			TEST_OK(index_checkpoint(t.ix));
-		if (i % 7 == 6) {
-			int last = i % 2 == 0 || i % 10 == 9 ? i : i - 1;
-
-			TEST_MUST(die(&t));
-			TEST_CHECK(index_state(t.ix)->journal_seq == (uint64_t)last);
-			TEST_CHECK(index_state(t.ix)->files == (uint64_t)last + 1);
-			snprintf(name, sizeof(name), "file %d", last);
-			TEST_OK(index_dentry_get(t.ix, 1, name, strlen(name), INDEX_NOW, &got));
-			i = last;
-		}
-	}
-	TEST_OK(index_check(t.ix, true));
-	finish(&t);
-}
-
-static void checkpoints(void)
-{
-	struct test t;
-	struct file_info info;
-	uint64_t before;
-
-	start(&t);
-	for (int i = 0; i < 3000; i++)
-		TEST_OK(add_inode(t.ix, 2 + (uint64_t)i, S_IFREG, 1, 1));
-	TEST_OK(index_commit(t.ix));
-	before = index_wal_bytes(t.ix);
-	TEST_CHECK(before > 100000);
-	TEST_OK(index_checkpoint(t.ix));
-	TEST_CHECK(index_wal_bytes(t.ix) == 0);
-	TEST_OK(fileio_stat(simdisk_io(t.disk), DB, &info));
-	TEST_CHECK(info.size_bytes > 100000);
-	TEST_OK(add_inode(t.ix, 1, S_IFDIR, 2, 0));
-	TEST_OK(index_commit(t.ix));
-	TEST_CHECK(index_wal_bytes(t.ix) > 0 && index_wal_bytes(t.ix) < before);
-	TEST_MUST(die(&t));
-	TEST_CHECK(index_state(t.ix)->files == 3000 && index_state(t.ix)->folders == 1);
-	finish(&t);
-}
+/* The index: every function of the present. The past is in test_index_past.c, files and readers are
+ * in test_index_files.c. */
+#include "tests/lib/test_index.h"
 
 /* ---- inodes ---- */
 
@@ -335,7 +155,8 @@ static void dentries(void)
 	finish(&t);
 }
 
-/* An entry at another slot of its hash, as a collision leaves behind, is found, and the lower slots are given out first. */
+/* An entry at another slot of its hash, as a collision leaves behind, is found, and the lower slots
+ * are given out first. */
 static void slots(void)
 {
 	struct index_row r = {.table = INDEX_TABLE_DENTRY, .born = 1, .died = INDEX_NOW};
@@ -400,7 +221,7 @@ static void trees(void)
 	TEST_OK(add_inode(t.ix, 1, S_IFDIR, 2, 0));
 	for (uint64_t parent = 1; parent <= 13; parent++)
 		for (int i = 0; i < 3; i++) {
-			char name[8];
+			char name[16];
 
 			snprintf(name, sizeof(name), "d%d", i);
 			TEST_OK(add_inode(t.ix, ino, S_IFDIR, 1, 0));
@@ -415,19 +236,6 @@ static void trees(void)
 }
 
 /* ---- data ---- */
-
-static struct index_extent extent(uint64_t ino, uint64_t page, uint32_t npages)
-{
-	return (struct index_extent){.ino = ino,
-				     .page = page,
-				     .npages = npages,
-				     .first = 3,
-				     .tail = 100,
-				     .key = 1,
-				     .pack = 2,
-				     .off = 50000,
-				     .salt = "salt"};
-}
 
 struct extents {
 	struct index_extent rows[8];
@@ -445,7 +253,7 @@ static int note_extent(void *ctx, const struct index_extent *row)
 }
 
 static bool is_extent(const struct index_extent *x, uint64_t page, uint32_t npages, uint32_t skip,
-		      uint32_t tail)
+                      uint32_t tail)
 {
 	return x->page == page && x->npages == npages && x->first == 3 + skip && x->tail == tail &&
 	       x->off == 50000 + 4112ull * skip && x->pack == 2 && x->key == 1 &&
@@ -505,15 +313,16 @@ static void extents(void)
 		uint64_t page, npages;
 		int want;
 		uint64_t first;
-	} ranges[] = {{0, 1, 1, 0},	 {4, 1, 1, 0},	      {5, 5, 0, 0},
-		      {5, 6, 1, 10},	 {3, 30, 4, 0},	      {44, 1, 1, 40},
-		      {45, 1000, 0, 0},	 {12, UINT64_MAX, 4, 10}, {UINT64_MAX, 1, 0, 0},
-		      {14, UINT64_MAX - 5, 4, 10}};
+	} ranges[] = {{0, 1, 1, 0},          {4, 1, 1, 0},
+	              {5, 5, 0, 0},          {5, 6, 1, 10},
+	              {3, 30, 4, 0},         {44, 1, 1, 40},
+	              {45, 1000, 0, 0},      {12, UINT64_MAX, 4, 10},
+	              {UINT64_MAX, 1, 0, 0}, {14, UINT64_MAX - 5, 4, 10}};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
 		x.count = 0;
 		TEST_OK(index_extent_list(t.ix, 50, INDEX_NOW, ranges[i].page, ranges[i].npages,
-					  note_extent, &x));
+		                          note_extent, &x));
 		TEST_CHECK(x.count == ranges[i].want);
 		TEST_CHECK(x.count == 0 || x.rows[0].page == ranges[i].first);
 	}
@@ -562,7 +371,7 @@ static int note_attr(void *ctx, const char *name, size_t name_len, const void *v
 	size_t at = strlen(a->text);
 
 	snprintf(a->text + at, sizeof(a->text) - at, "%.*s=%.*s;", (int)name_len, name, (int)len,
-		 (const char *)value);
+	         (const char *)value);
 	return 0;
 }
 
@@ -623,7 +432,8 @@ static void misc(void)
 {
 	struct index_filekey key = {.id = 9, .master = 3, .wrapped = "wrapped"}, key_got;
 	struct index_pack pack = {.num = 4, .name = "a name of 16 b."}, pack_got;
-	struct index_snapshot snap = {.name = "b", .name_len = 1, .epoch = 2, .created_ns = -7}, got;
+	struct index_snapshot snap = {.name = "b", .name_len = 1, .epoch = 2, .created_ns = -7},
+	                      got;
 	int64_t epoch, time, digits = 0;
 	uint64_t nums = 0;
 	char names[16] = "";
@@ -717,436 +527,8 @@ static void checker(void)
 	finish(&t);
 }
 
-/* ---- readers ---- */
-
-static void readers(void)
-{
-	struct index *reader = NULL;
-	struct index_inode got, row = inode(1, S_IFDIR, 2, 0);
-	struct test t;
-
-	start(&t);
-	TEST_OK(index_inode_add(t.ix, &row));
-	index_state(t.ix)->journal_seq = 1;
-	TEST_OK(index_commit(t.ix));
-	TEST_OK(index_reader_open(t.ix, &reader));
-	for (uint64_t i = 2; i < 8; i++) {
-		uint64_t seen = i - 1;
-
-		TEST_OK(add_inode(t.ix, i, S_IFREG, 1, 0));
-		TEST_ERR(index_inode_get(reader, i, INDEX_NOW, &got), ERR_NOENT);
-		index_state(t.ix)->journal_seq = i;
-		TEST_OK(index_commit(t.ix));
-		TEST_OK(index_checkpoint(t.ix));
-		/* its view stays, whatever the writer commits and moves */
-		TEST_CHECK(index_state(reader)->journal_seq == seen);
-		TEST_OK(index_inode_get(reader, seen, INDEX_NOW, &got));
-		TEST_ERR(index_inode_get(reader, i, INDEX_NOW, &got), ERR_NOENT);
-		TEST_OK(index_reader_refresh(reader));
-		TEST_CHECK(index_state(reader)->journal_seq == i);
-		TEST_OK(index_inode_get(reader, i, INDEX_NOW, &got));
-	}
-	TEST_ERR(index_inode_add(reader, &row), ERR_ROFS);
-	index_close(reader);
-	TEST_OK(index_commit(t.ix));
-	TEST_MUST(die(&t));
-	TEST_CHECK(index_state(t.ix)->journal_seq == 7);
-	finish(&t);
-}
-
-/* ---- files: what they show, and what damage does ---- */
-
-struct image {
-	uint8_t *data;
-	uint64_t size;
-};
-
-static struct image image_take(struct test *t, const char *path)
-{
-	struct image im = {0};
-	struct file *f = NULL;
-
-	TEST_MUST(file_open(simdisk_io(t->disk), path, FILE_READ, &f));
-	TEST_MUST(file_size(f, &im.size));
-	im.data = malloc(im.size + 1);
-	TEST_MUST(file_pread_all(f, im.data, im.size, 0));
-	file_close(f);
-	return im;
-}
-
-static void image_put(struct test *t, const char *path, const struct image *im)
-{
-	struct file *f = NULL;
-
-	TEST_MUST(file_open(simdisk_io(t->disk), path, FILE_WRITE | FILE_CREATE | FILE_TRUNC, &f));
-	TEST_MUST(file_pwrite(f, im->data, im->size, 0));
-	file_close(f);
-}
-
-static bool shows(const struct image *im, const char *text)
-{
-	return memmem(im->data, im->size, text, strlen(text)) != NULL;
-}
-
-/* Everything in all tables, as one number. */
-static int hash_row(void *ctx, const struct index_row *row)
-{
-	uint64_t *h = ctx, v = (uint64_t)row->table * 31 + (uint64_t)row->born * 7;
-	const char *name = "";
-	size_t len = 0;
-
-	switch (row->table) {
-	case INDEX_TABLE_INODE:
-		v += row->inode.ino * 3 + row->inode.size + row->inode.mode;
-		break;
-	case INDEX_TABLE_DENTRY:
-		v += row->dentry.ino;
-		name = row->dentry.name;
-		len = row->dentry.name_len;
-		break;
-	case INDEX_TABLE_EXTENT:
-		v += row->extent.off + row->extent.page;
-		break;
-	case INDEX_TABLE_XATTR:
-		name = row->xattr.value;
-		len = row->xattr.value_len;
-		break;
-	default:
-		break;
-	}
-	for (size_t i = 0; i < len; i++)
-		v = v * 1099511628211u + (uint8_t)name[i];
-	*h = *h * 6364136223846793005u + v + (uint64_t)row->died;
-	return 0;
-}
-
-/* 0 when the index cannot be opened or read. */
-static uint64_t content(struct test *t)
-{
-	struct index *ix = NULL;
-	uint64_t h = 1;
-	int rc = open_at(t, DB, false, &ix);
-
-	if (rc == 0)
-		rc = index_export(ix, hash_row, &h);
-	if (rc != 0) {
-		TEST_CHECK(rc == ERR_UNAUTHENTIC || rc == ERR_CORRUPT);
-		h = 0;
-	}
-	index_close(ix);
-	return h;
-}
-
-static void fill(struct test *t, int round)
-{
-	char name[64], value[300];
-
-	memset(value, 'V', sizeof(value));
-	for (int i = 0; i < 12; i++) {
-		uint64_t ino = 2 + (uint64_t)(round * 12 + i);
-		struct index_extent x = extent(ino, 0, 1);
-
-		snprintf(name, sizeof(name), "SECRET-NAME-%d-%d", round, i);
-		TEST_OK(add_inode(t->ix, ino, S_IFREG, 1, (uint64_t)i));
-		TEST_OK(add_entry(t->ix, 1, name, ino));
-		TEST_OK(index_extent_add(t->ix, &x));
-		TEST_OK(index_xattr_set(t->ix, ino, "user.SECRET", 11, value, sizeof(value)));
-	}
-	index_state(t->ix)->epoch++;
-	TEST_OK(index_commit(t->ix));
-}
-
-static void damage(void)
-{
-	struct image db, wal;
-	uint64_t good[4] = {0};
-	int unreadable = 0, older = 0;
-	struct test t;
-
-	start(&t);
-	TEST_OK(add_inode(t.ix, 1, S_IFDIR, 2, 0));
-	for (int i = 0; i < 2; i++) {
-		fill(&t, i);
-		good[i] = 1;
-		TEST_OK(index_export(t.ix, hash_row, &good[i]));
-	}
-	TEST_OK(index_checkpoint(t.ix));
-	for (int i = 2; i < 4; i++) {
-		fill(&t, i);
-		good[i] = 1;
-		TEST_OK(index_export(t.ix, hash_row, &good[i]));
-	}
-	db = image_take(&t, DB);
-	wal = image_take(&t, WAL);
-	for (int i = 0; i < 2; i++) {
-		TEST_CHECK(!shows(i ? &db : &wal, "SECRET"));
-		TEST_CHECK(!shows(i ? &db : &wal, "VVVVVVVV"));
-		TEST_CHECK(!shows(i ? &db : &wal, "inode"));
-		TEST_CHECK(!shows(i ? &db : &wal, "SQLite"));
-	}
-	simdisk_freeze(t.disk);
-	index_close(t.ix);
-	simdisk_kill(t.disk);
-	image_put(&t, DB, &db);
-	image_put(&t, WAL, &wal);
-	TEST_CHECK(content(&t) == good[3]);
-
-	for (int file = 0; file < 2; file++) {
-		struct image *im = file ? &wal : &db;
-
-		for (uint64_t off = 0; off < im->size; off += off < 4096 ? 13 : 101) {
-			uint64_t h;
-
-			im->data[off] ^= (uint8_t)(1u << (off % 8));
-			image_put(&t, DB, &db);
-			image_put(&t, WAL, &wal);
-			h = content(&t);
-			im->data[off] ^= (uint8_t)(1u << (off % 8));
-			unreadable += h == 0;
-			older += file == 1 && (h == good[1] || h == good[2]);
-			TEST_CHECK(h == 0 || h == good[3] ||
-				   (file == 1 && (h == good[1] || h == good[2])));
-		}
-	}
-	TEST_CHECK(unreadable > 50 && older > 50);
-
-	for (uint64_t size = 0; size <= wal.size; size += 997) {
-		struct image cut = {wal.data, size};
-		uint64_t h;
-
-		image_put(&t, DB, &db);
-		image_put(&t, WAL, &cut);
-		h = content(&t);
-		TEST_CHECK(h == good[1] || h == good[2] || h == good[3]);
-	}
-	free(db.data);
-	free(wal.data);
-	simdisk_free(t.disk);
-}
-
-static void wrong_key(void)
-{
-	static uint8_t key[TEST_CIPHER_KEY_BYTES] = "another";
-	struct index_params p;
-	struct index *ix = NULL;
-	struct test t;
-
-	start(&t);
-	index_close(t.ix);
-	p = (struct index_params){.io = simdisk_io(t.disk),
-				  .rng = &t.rng.base,
-				  .cipher = test_cipher(),
-				  .path = DB,
-				  .create = true};
-	p.cipher.ctx = key;
-	TEST_ERR(index_open(&p, &ix), ERR_UNAUTHENTIC);
-	simdisk_free(t.disk);
-}
-
-static void full_disk(void)
-{
-	static uint8_t big[60000];
-	struct test t;
-	int rc = 0;
-
-	start(&t);
-	TEST_OK(add_inode(t.ix, 2, S_IFREG, 1, 0));
-	TEST_OK(index_commit(t.ix));
-	simdisk_set_room(t.disk, 200000);
-	for (int i = 0; rc == 0 && i < 20; i++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "n%d", i);
-		rc = index_xattr_set(t.ix, 2, name, strlen(name), big, sizeof(big));
-		if (rc == 0)
-			rc = index_commit(t.ix);
-	}
-	TEST_ERR(rc, ERR_NOSPC);
-	simdisk_set_room(t.disk, UINT64_MAX);
-	TEST_MUST(die(&t));
-	TEST_OK(index_check(t.ix, true));
-	simdisk_fail_nth(t.disk, 3, ERR_IO);
-	rc = index_xattr_set(t.ix, 2, "x", 1, big, sizeof(big));
-	if (rc == 0)
-		rc = index_commit(t.ix);
-	TEST_ERR(rc, ERR_IO);
-	finish(&t);
-}
-
-/* A transaction larger than the cache: it spills, survives, and is discarded as a whole when it must be. */
-static void larger_than_the_cache(void)
-{
-	static uint8_t value[3900];
-	struct test t;
-	int rows = 0;
-
-	start(&t);
-	for (uint64_t round = 0; round < 2; round++) {
-		for (uint64_t i = 0; i < 10000; i++) {
-			uint64_t ino = 2 + i * 7919 % 10000;
-
-			if (round == 0)
-				TEST_OK(add_inode(t.ix, ino, S_IFREG, 1, 1));
-			memset(value, (int)(ino + round), sizeof(value));
-			TEST_OK(index_xattr_set(t.ix, ino, "user.v", 6, value, sizeof(value)));
-		}
-		if (round == 0)
-			TEST_OK(index_commit(t.ix));
-	}
-	TEST_MUST(die(&t));
-	for (uint64_t ino = 2; ino < 10002; ino++) {
-		const void *got = "";
-		size_t len = 0;
-
-		TEST_OK(index_xattr_get(t.ix, ino, INDEX_NOW, "user.v", 6, &got, &len));
-		TEST_CHECK(len == sizeof(value) && *(const uint8_t *)got == (uint8_t)ino);
-	}
-	TEST_OK(index_export(t.ix, count_row, &rows));
-	TEST_CHECK(rows == 20000);
-	finish(&t);
-}
-
-/* ---- export ---- */
-
-static int import_row(void *ctx, const struct index_row *row)
-{
-	return index_import(ctx, row);
-}
-
-static void export_import(void)
-{
-	struct index *copy = NULL;
-	struct index_filekey key = {.id = 1, .master = 1};
-	struct index_pack pack = {.num = 2};
-	struct index_snapshot snap = {.name = "s", .name_len = 1, .epoch = 1};
-	struct index_row row = {.table = INDEX_TABLE_XATTR, .born = 3, .died = 3};
-	uint64_t h1 = 1, h2 = 1;
-	struct test t;
-
-	start(&t);
-	TEST_OK(add_inode(t.ix, 1, S_IFDIR, 2, 0));
-	TEST_OK(index_filekey_set(t.ix, &key));
-	TEST_OK(index_pack_set(t.ix, &pack));
-	TEST_OK(index_epoch_add(t.ix, 1, 5));
-	TEST_OK(index_snapshot_add(t.ix, &snap));
-	fill(&t, 0);
-	fill(&t, 1);
-	for (uint64_t i = 3; i < 9; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "SECRET-NAME-0-%d", (int)i);
-		TEST_OK(index_dentry_remove(t.ix, 1, name, strlen(name)));
-		TEST_OK(index_inode_remove(t.ix, 2 + i));
-	}
-	TEST_OK(index_commit(t.ix));
-	TEST_OK(index_export(t.ix, hash_row, &h1));
-	TEST_MUST(open_at(&t, "/copy.db", true, &copy));
-	TEST_OK(index_export(t.ix, import_row, copy));
-	*index_state(copy) = *index_state(t.ix);
-	TEST_OK(index_commit(copy));
-	TEST_OK(index_export(copy, hash_row, &h2));
-	TEST_CHECK(h1 == h2);
-
-	/* rows that cannot be */
-	TEST_ERR(index_import(copy, &row), ERR_CORRUPT);
-	row.died = INDEX_NOW;
-	TEST_ERR(index_import(copy, &row), ERR_CORRUPT); /* without a name */
-	row.table = INDEX_TABLE_INODE;
-	row.inode = inode(1, S_IFDIR, 2, 0);
-	TEST_ERR(index_import(copy, &row), ERR_CORRUPT); /* there already */
-	row.table = INDEX_TABLE_EXTENT;
-	row.extent = extent(1, 0, 0);
-	TEST_ERR(index_import(copy, &row), ERR_CORRUPT);
-	row.table = (enum index_table)77;
-	TEST_ERR(index_import(copy, &row), ERR_CORRUPT);
-	index_close(copy);
-	finish(&t);
-}
-
-/* ---- speed: printed, never judged ---- */
-
-static double us_each(int64_t since, int n)
-{
-	return (double)(clock_mono_ns(clock_system()) - since) / 1000 / n;
-}
-
-static int ignore_entry(void *ctx, const struct index_dentry *d, const struct index_inode *i)
-{
-	(void)d;
-	*(uint64_t *)ctx += i->ino;
-	return 0;
-}
-
-static void speed(void)
-{
-	enum { N = 30000 };
-	char dir[] = "/tmp/test_index.XXXXXX", path[64], name[64];
-	struct index_params p = {
-	    .io = fileio_system(), .rng = rng_system(), .cipher = test_cipher(), .create = true};
-	struct index *ix = NULL;
-	struct index_inode root = inode(1, S_IFDIR, 2, 0);
-	struct index_dentry got;
-	uint64_t sum = 0;
-	int64_t start_ns;
-
-	TEST_CHECK(mkdtemp(dir) != NULL);
-	snprintf(path, sizeof(path), "%s/i.db", dir);
-	p.path = path;
-	TEST_MUST(index_open(&p, &ix));
-	TEST_OK(index_inode_add(ix, &root));
-	for (int round = 0; round < 2; round++) {
-		start_ns = clock_mono_ns(clock_system());
-		for (int i = 0; i < N; i++) {
-			uint64_t ino = 2 + (uint64_t)(round * N + i);
-			struct index_extent x = extent(ino, 0, 1);
-
-			snprintf(name, sizeof(name), "file-%d", (int)ino);
-			(void)index_dentry_get(ix, 1, name, strlen(name), INDEX_NOW, &got);
-			(void)add_inode(ix, ino, S_IFREG, 1, 1);
-			(void)add_entry(ix, 1, name, ino);
-			(void)index_inode_set(ix, &root);
-			(void)index_extent_add(ix, &x);
-		}
-		printf("     create (5 calls): %.2f us\n", us_each(start_ns, N));
-		start_ns = clock_mono_ns(clock_system());
-		index_state(ix)->epoch++;
-		TEST_OK(index_commit(ix));
-		printf("     commit of it:     %.2f us a file\n", us_each(start_ns, N));
-	}
-	start_ns = clock_mono_ns(clock_system());
-	for (int i = 0; i < N; i++) {
-		snprintf(name, sizeof(name), "file-%d", 2 + i * 7 % N);
-		TEST_CHECK(index_dentry_get(ix, 1, name, strlen(name), INDEX_NOW, &got) == 0);
-	}
-	printf("     look-up:          %.2f us\n", us_each(start_ns, N));
-	start_ns = clock_mono_ns(clock_system());
-	TEST_OK(index_dentry_list(ix, 1, INDEX_NOW, 0, ignore_entry, &sum));
-	printf("     readdir:          %.2f us a row\n", us_each(start_ns, 2 * N));
-	start_ns = clock_mono_ns(clock_system());
-	for (int i = 0; i < N; i++) {
-		struct index_inode row = inode(2 + (uint64_t)i, S_IFREG, 1, 2);
-
-		TEST_CHECK(index_inode_set(ix, &row) == 0);
-	}
-	printf("     set, to the past: %.2f us\n", us_each(start_ns, N));
-	start_ns = clock_mono_ns(clock_system());
-	for (int i = 0; i < N; i++) {
-		snprintf(name, sizeof(name), "file-%d", 2 + i);
-		TEST_CHECK(index_dentry_remove(ix, 1, name, strlen(name)) == 0);
-		TEST_CHECK(index_inode_remove(ix, 2 + (uint64_t)i) == 0);
-	}
-	printf("     unlink, to past:  %.2f us\n", us_each(start_ns, N));
-	TEST_OK(index_checkpoint(ix));
-	index_close(ix);
-	TEST_OK(fileio_remove(fileio_system(), path));
-	TEST_CHECK(rmdir(dir) == 0);
-}
-
 int main(void)
 {
-	TEST_RUN(life);
-	TEST_RUN(killed);
-	TEST_RUN(checkpoints);
 	TEST_RUN(inodes);
 	TEST_RUN(dentries);
 	TEST_RUN(slots);
@@ -1156,12 +538,5 @@ int main(void)
 	TEST_RUN(xattrs);
 	TEST_RUN(misc);
 	TEST_RUN(checker);
-	TEST_RUN(readers);
-	TEST_RUN(damage);
-	TEST_RUN(wrong_key);
-	TEST_RUN(full_disk);
-	TEST_RUN(larger_than_the_cache);
-	TEST_RUN(export_import);
-	TEST_RUN(speed);
 	return test_done();
 }

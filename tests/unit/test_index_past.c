@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The past of the index against a model that keeps a full copy of everything for each epoch: random operations, and then every epoch is asked
- * for everything. Also bringing back, and what changed between any two epochs.
+ * The past of the index against a model that keeps a full copy of everything for each epoch: random
+ * operations, and then every epoch is asked for everything. Also bringing back, and what changed
+ * between any two epochs.
  */
 #include "meta/index.h"
 #include "tests/lib/simdisk.h"
@@ -69,10 +70,10 @@ static void value_of(int v, char *out)
 static void open_index(struct test *t)
 {
 	struct index_params p = {.io = simdisk_io(t->disk),
-				 .rng = &t->rng.base,
-				 .cipher = test_cipher(),
-				 .path = "/i.db",
-				 .create = true};
+	                         .rng = &t->rng.base,
+	                         .cipher = test_cipher(),
+	                         .path = "/i.db",
+	                         .create = true};
 
 	TEST_MUST(index_open(&p, &t->ix));
 }
@@ -82,8 +83,11 @@ static void add_node(struct test *t, uint64_t ino, uint32_t mode, uint32_t nlink
 	struct node *n = &t->now.nodes[ino];
 
 	*n = (struct node){.there = true};
-	n->row = (struct index_inode){
-	    .ino = ino, .mode = mode, .nlink = nlink, .uid = (uint32_t)pick(t, 9), .size = pick(t, 999)};
+	n->row = (struct index_inode){.ino = ino,
+	                              .mode = mode,
+	                              .nlink = nlink,
+	                              .uid = (uint32_t)pick(t, 9),
+	                              .size = pick(t, 999)};
 	if (S_ISLNK(mode)) {
 		snprintf(n->target, sizeof(n->target), "to %d", (int)pick(t, 1000));
 		n->row.target = n->target;
@@ -198,12 +202,12 @@ static void write_pages(struct test *t, struct node *n, bool hole)
 {
 	uint64_t page = pick(t, PAGES), len = 1 + pick(t, PAGES - page);
 	struct index_extent e = {.ino = n->row.ino,
-				 .page = page,
-				 .npages = (uint32_t)len,
-				 .first = (uint32_t)pick(t, 5),
-				 .tail = 1 + (uint32_t)pick(t, 4096),
-				 .key = 1,
-				 .pack = 1};
+	                         .page = page,
+	                         .npages = (uint32_t)len,
+	                         .first = (uint32_t)pick(t, 5),
+	                         .tail = 1 + (uint32_t)pick(t, 4096),
+	                         .key = 1,
+	                         .pack = 1};
 	uint64_t had = 0, cleared = 0, run = ++t->runs;
 
 	e.off = run * 1000000 + e.first * 4112ull;
@@ -216,9 +220,9 @@ static void write_pages(struct test *t, struct node *n, bool hole)
 		TEST_MUST(index_extent_add(t->ix, &e));
 	for (uint64_t i = 0; i < len; i++)
 		n->pages[page + i] = hole ? (struct page){0}
-					  : (struct page){.run = run,
-							  .at = e.first + (uint32_t)i,
-							  .tail = i == len - 1 ? e.tail : 4096};
+		                          : (struct page){.run = run,
+		                                          .at = e.first + (uint32_t)i,
+		                                          .tail = i == len - 1 ? e.tail : 4096};
 	if (!hole || had)
 		t->now.inode_touched |= 1ull << e.ino;
 	if (n->row.pages != count_pages(n)) { /* else the index has to see to it itself */
@@ -236,11 +240,11 @@ static void set_attr(struct test *t, struct node *n)
 	value_of(v, value);
 	t->now.inode_touched |= 1ull << n->row.ino;
 	if (v > 0)
-		TEST_MUST(index_xattr_set(t->ix, n->row.ino, name, strlen(name), value,
-					  strlen(value)));
+		TEST_MUST(
+		    index_xattr_set(t->ix, n->row.ino, name, strlen(name), value, strlen(value)));
 	else
 		TEST_ERR(index_xattr_remove(t->ix, n->row.ino, name, strlen(name)),
-			 n->attrs[i] ? 0 : ERR_NODATA);
+		         n->attrs[i] ? 0 : ERR_NODATA);
 	n->attrs[i] = v;
 }
 
@@ -378,8 +382,10 @@ static int see_extent(void *ctx, const struct index_extent *row)
 	TEST_CHECK(row->off == run * 1000000 + row->first * 4112ull && row->key == 1);
 	s->last = row->page + row->npages;
 	for (uint32_t i = 0; i < row->npages && row->page + i < PAGES; i++)
-		s->pages[row->page + i] = (struct page){
-		    .run = run, .at = row->first + i, .tail = i == row->npages - 1 ? row->tail : 4096};
+		s->pages[row->page + i] =
+		    (struct page){.run = run,
+		                  .at = row->first + i,
+		                  .tail = i == row->npages - 1 ? row->tail : 4096};
 	return 0;
 }
 
@@ -409,8 +415,8 @@ static bool same_row(const struct index_inode *a, const struct index_inode *b)
 static void compare_pages(const struct page *a, const struct page *b, int from, int to)
 {
 	for (int i = from; i < to; i++)
-		TEST_CHECK(a[i].run == b[i].run && (a[i].run == 0 || (a[i].at == b[i].at &&
-								      a[i].tail == b[i].tail)));
+		TEST_CHECK(a[i].run == b[i].run &&
+		           (a[i].run == 0 || (a[i].at == b[i].at && a[i].tail == b[i].tail)));
 }
 
 static void compare_node(struct test *t, const struct world *w, uint64_t ino, int64_t at)
@@ -442,7 +448,7 @@ static void compare_node(struct test *t, const struct world *w, uint64_t ino, in
 		name_of(i, name);
 		value_of(n->attrs[i], value);
 		TEST_ERR(index_xattr_get(t->ix, ino, at, name, strlen(name), &got, &got_len),
-			 n->attrs[i] ? 0 : ERR_NODATA);
+		         n->attrs[i] ? 0 : ERR_NODATA);
 		if (n->attrs[i])
 			TEST_CHECK(got_len == strlen(value) && memcmp(got, value, got_len) == 0);
 	}
@@ -495,7 +501,7 @@ static void compare_folder(struct test *t, const struct world *w, int folder, in
 		want |= ino != 0;
 		TEST_CHECK(s.entries[i] == ino);
 		TEST_ERR(index_dentry_get(t->ix, (uint64_t)folder, name, strlen(name), at, &d),
-			 ino ? 0 : ERR_NOENT);
+		         ino ? 0 : ERR_NOENT);
 		TEST_CHECK(!ino || (d.ino == ino && d.name_len == strlen(name)));
 	}
 	if (at == INDEX_NOW) {
@@ -568,12 +574,12 @@ static void compare_changes(struct test *t, int64_t from, int64_t to)
 	TEST_CHECK((s.bits & ~inodes) == 0);
 	for (int i = 1; i <= INOS; i++)
 		TEST_CHECK(same_node(&t->past[from].nodes[i], &t->past[to].nodes[i]) ||
-			   (s.bits >> i & 1));
+		           (s.bits >> i & 1));
 	for (int f = 1; f <= FOLDERS; f++) {
 		TEST_CHECK((d.entries[f] & ~entries[f]) == 0);
 		for (int i = 0; i < NAMES; i++)
 			TEST_CHECK(t->past[from].entries[f][i] == t->past[to].entries[f][i] ||
-				   (d.entries[f] >> i & 1));
+			           (d.entries[f] >> i & 1));
 	}
 }
 
@@ -661,7 +667,8 @@ static void restore_all(void)
 	free(t);
 }
 
-/* A version that lived within one epoch leaves no trace; (key, died) is met once, however often a row comes and goes. */
+/* A version that lived within one epoch leaves no trace; (key, died) is met once, however often a
+ * row comes and goes. */
 static void within_an_epoch(void)
 {
 	struct test *t = calloc(1, sizeof(*t));

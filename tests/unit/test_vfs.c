@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The encrypting VFS under SQLite itself. The workload is a table whose content after n transactions is known (the model), so whatever happens to
- * the files, what is read afterwards is compared with the model at the transaction that it claims to be.
+ * The encrypting VFS under SQLite itself. The workload is a table whose content after n
+ * transactions is known (the model), so whatever happens to the files, what is read afterwards is
+ * compared with the model at the transaction that it claims to be.
  */
 #include "meta/vfs.h"
 #include "tests/lib/simdisk.h"
@@ -99,9 +100,9 @@ static int attach(struct base *b, sqlite3 **ret)
 		return rc;
 	sqlite3_file_control(*ret, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
 	snprintf(sql, sizeof(sql),
-		 "PRAGMA temp_store=MEMORY;PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;"
-		 "PRAGMA cache_size=%d;SELECT count(*) FROM sqlite_schema",
-		 b->cache_pages);
+	         "PRAGMA temp_store=MEMORY;PRAGMA synchronous=NORMAL;PRAGMA wal_autocheckpoint=0;"
+	         "PRAGMA cache_size=%d;SELECT count(*) FROM sqlite_schema",
+	         b->cache_pages);
 	return exec(*ret, sql);
 }
 
@@ -125,9 +126,9 @@ static void create(struct base *b)
 {
 	TEST_CHECK(start(b) == SQLITE_OK);
 	TEST_CHECK(exec(b->db, "PRAGMA journal_mode=MEMORY;PRAGMA journal_mode=WAL;"
-			       "CREATE TABLE t(k INTEGER PRIMARY KEY,v BLOB,n INTEGER);"
-			       "CREATE INDEX tn ON t(n);CREATE TABLE s(n INTEGER);"
-			       "INSERT INTO s VALUES(0)") == SQLITE_OK);
+	                       "CREATE TABLE t(k INTEGER PRIMARY KEY,v BLOB,n INTEGER);"
+	                       "CREATE INDEX tn ON t(n);CREATE TABLE s(n INTEGER);"
+	                       "INSERT INTO s VALUES(0)") == SQLITE_OK);
 }
 
 static void finish(struct base *b)
@@ -183,7 +184,8 @@ static int step(struct base *b)
 	return rc;
 }
 
-/* Compare all rows with the model. Returns the transaction that the content is of, or -1 after an error of SQLite. */
+/* Compare all rows with the model. Returns the transaction that the content is of, or -1 after an
+ * error of SQLite. */
 static int content(sqlite3 *db, int model_keys)
 {
 	static uint8_t value[VALUE_MAX + 20];
@@ -327,7 +329,8 @@ static void spilled(void)
 	create(&b);
 	for (int i = 0; i < 9; i++) {
 		TEST_CHECK(step(&b) == SQLITE_OK);
-		/* what was spilled and rolled back is overwritten by the next, with the same headers too */
+		/* what was spilled and rolled back is overwritten by the next, with the same
+		 * headers too */
 		TEST_CHECK(run_transaction(&b, b.committed + 1, "ROLLBACK") == SQLITE_OK);
 		TEST_CHECK(content(b.db, b.keys) == b.committed);
 	}
@@ -366,7 +369,8 @@ static void log_reused(void)
 	finish(&b);
 }
 
-/* What a database with this file content gives: an error, or exactly the model at some transaction, not before @first. */
+/* What a database with this file content gives: an error, or exactly the model at some transaction,
+ * not before @first. */
 static void judge(struct base *b, int first, const char *what, uint64_t off)
 {
 	int n = -1;
@@ -620,7 +624,7 @@ struct salts {
 };
 
 static int seal_and_note(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
-			 const uint8_t *plain, size_t len, uint8_t *out, uint8_t *tag)
+                         const uint8_t *plain, size_t len, uint8_t *out, uint8_t *tag)
 {
 	struct salts *s = ctx;
 	struct vfs_cipher c = test_cipher();
@@ -631,7 +635,7 @@ static int seal_and_note(void *ctx, const uint8_t *salt, const void *aad, size_t
 }
 
 static int open_plainly(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
-			const uint8_t *sealed, size_t len, const uint8_t *tag, uint8_t *out)
+                        const uint8_t *sealed, size_t len, const uint8_t *tag, uint8_t *out)
 {
 	struct vfs_cipher c = test_cipher();
 
@@ -664,7 +668,7 @@ static void salts_differ(void)
 	qsort(s.seen, s.count, VFS_SALT_BYTES, compare_salts);
 	for (size_t i = 1; i < s.count; i++)
 		TEST_CHECK(compare_salts(s.seen + (i - 1) * VFS_SALT_BYTES,
-					 s.seen + i * VFS_SALT_BYTES) != 0);
+		                         s.seen + i * VFS_SALT_BYTES) != 0);
 	free(s.seen);
 	finish(&b);
 }
@@ -682,7 +686,7 @@ static int refuse(void *ctx, const char *name)
 
 static void no_other_files(void)
 {
-	struct image junk = {(uint8_t *)"\xd9\xd5\x05\xf9 not a journal of ours", 28};
+	struct image junk = {(uint8_t *)"\xd9\xd5\x05\xf9 not a journal of ours", 26};
 	struct base b;
 
 	setup(&b, 100, 5, 9);
@@ -693,11 +697,11 @@ static void no_other_files(void)
 	TEST_CHECK(start(&b) == SQLITE_OK);
 	TEST_CHECK(content(b.db, b.keys) == 1);
 	TEST_CHECK(exec(b.db, "CREATE TEMP TABLE x AS SELECT v,random() r FROM t;"
-			      "SELECT * FROM x ORDER BY r") == SQLITE_OK);
+	                      "SELECT * FROM x ORDER BY r") == SQLITE_OK);
 	TEST_CHECK(exec(b.db, "PRAGMA temp_store=FILE") == SQLITE_OK);
 	TEST_CHECK(exec(b.db, "PRAGMA temp.cache_size=1;CREATE TEMP TABLE y AS WITH RECURSIVE "
-			      "c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c LIMIT 3000) "
-			      "SELECT i,randomblob(3000) FROM c") != SQLITE_OK);
+	                      "c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c LIMIT 3000) "
+	                      "SELECT i,randomblob(3000) FROM c") != SQLITE_OK);
 	TEST_OK(fileio_list(simdisk_io(b.disk), "/", refuse, NULL));
 	finish(&b);
 }
@@ -736,11 +740,12 @@ static void sync_beside_close(void)
 		int reserve = 48;
 
 		TEST_CHECK(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-					   vfs_name(s.v)) == SQLITE_OK);
+		                           vfs_name(s.v)) == SQLITE_OK);
 		sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserve);
 		if (i == 0)
 			exec(db, "PRAGMA journal_mode=MEMORY;PRAGMA journal_mode=WAL");
-		snprintf(sql, sizeof(sql), "CREATE TABLE t%d(x);INSERT INTO t%d VALUES(%d)", i, i, i);
+		snprintf(sql, sizeof(sql), "CREATE TABLE t%d(x);INSERT INTO t%d VALUES(%d)", i, i,
+		         i);
 		TEST_CHECK(exec(db, sql) == SQLITE_OK);
 		TEST_CHECK(sqlite3_close(db) == SQLITE_OK);
 	}
