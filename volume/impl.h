@@ -89,6 +89,7 @@ struct volume {
 	struct index *checkpoint_reader; /* open while a checkpoint waits or is written */
 	uint64_t checkpoint_seq;
 	int64_t last_commit_mono_ns;
+	int64_t lease_mono_ns; /* when the lease was signed; 0: it is not ours */
 
 	struct lock file_locks[VOLUME_FILE_LOCKS];
 

@@ -5,6 +5,7 @@
 #include "util/err.h"
 #include "util/hex.h"
 #include "util/log.h"
+#include "volume/lease.h"
 #include "volume/recover.h"
 #include "volume/state.h"
 
@@ -216,6 +217,8 @@ int volume_open(const struct volume_params *params, struct keyring *k, volume_pr
 		r = open_keys(v);
 	if (r == 0)
 		r = state_open(v);
+	if (r == 0 && !v->params.read_only)
+		r = lease_take(v);
 	if (r == 0)
 		r = open_state(v, progress, ctx);
 	if (r != 0 && v && is_damaged_index(r)) {
@@ -228,8 +231,10 @@ int volume_open(const struct volume_params *params, struct keyring *k, volume_pr
 	if (r == 0)
 		r = begin(v);
 	if (r != 0) {
-		if (v)
+		if (v) {
+			lease_drop(v);
 			volume_free(v);
+		}
 		return r;
 	}
 	*ret = v;
@@ -242,6 +247,7 @@ int volume_close(struct volume *v)
 
 	if (!v)
 		return 0;
+	lease_drop(v);
 	volume_threads_stop(v);
 	index_close(v->checkpoint_reader);
 	v->checkpoint_reader = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pack.c (writing and storing) and pack_cache.c (reading and evicting) share. */
+/* What pack.c (writing), pack_store.c (storing) and pack_cache.c (reading and evicting) share. */
 #ifndef AMBERFS_VOLUME_PACK_IMPL_H
 #define AMBERFS_VOLUME_PACK_IMPL_H
 

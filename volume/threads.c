@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What goes on in the background, as steps that tests call themselves and the real program calls
- * from thin threads: one for the clock (commits, epochs), one for checkpoints, VOLUME_UPLOADERS for
- * the store. A step of the latter waits for one answer of the store, holding no lock.
+ * from thin threads: one for the clock (commits, epochs), one for checkpoints and the lease,
+ * VOLUME_UPLOADERS for the store. A step of the latter two waits for one answer of the store, holding
+ * no lock.
  */
 #include "volume/impl.h"
 
 #include "util/err.h"
 #include "util/log.h"
+#include "volume/lease.h"
 
 #define MS 1000000ll
 #define TICK_MS 200
@@ -114,6 +116,8 @@ int volume_step(struct volume *v)
 		volume_upload_step(v, &did);
 	if (r == 0)
 		volume_checkpoint_step(v, &did);
+	if (r == 0)
+		lease_step(v);
 	return r;
 }
 
@@ -140,13 +144,15 @@ static void *clock_thread(void *arg)
 	return NULL;
 }
 
-static void *checkpoint_thread(void *arg)
+static void *slow_thread(void *arg)
 {
 	struct volume *v = arg;
 	bool did;
 
-	while (keep_on(v, IDLE_MS))
+	while (keep_on(v, IDLE_MS)) {
 		volume_checkpoint_step(v, &did);
+		lease_step(v);
+	}
 	return NULL;
 }
 
@@ -165,7 +171,7 @@ int volume_threads_start(struct volume *v)
 {
 	for (unsigned i = 0; i < VOLUME_UPLOADERS + 2; i++) {
 		void *(*fn)(void *) = i == 0   ? clock_thread
-		                      : i == 1 ? checkpoint_thread
+		                      : i == 1 ? slow_thread
 		                               : upload_thread;
 
 		if (pthread_create(&v->threads[i], NULL, fn, v) != 0) {

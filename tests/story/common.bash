@@ -293,7 +293,7 @@ wait_status() {
 
 no_errors_in_logs() {
 	local logs
-	logs=$(find "$work" -maxdepth 5 -name 'daemon.log' -o -maxdepth 1 -name foreground.log)
+	logs=$(find "$work" -xdev -maxdepth 4 \( -name daemon.log -o -name foreground.log \))
 	# shellcheck disable=SC2086
-	! grep -ahE '^([0-9TZ:.-]+ )?error |CHECK|assert' $logs /dev/null
+	! grep -aE '^[0-9TZ:.-]+ error |CHECK|[Aa]ssert' $logs /dev/null
 }

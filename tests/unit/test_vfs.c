@@ -8,62 +8,15 @@
 #include "tests/lib/simdisk.h"
 #include "tests/lib/test.h"
 #include "tests/lib/test_cipher.h"
+#include "tests/lib/test_model.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-#define KEYS_MAX 400
-#define VALUE_MAX 9000
 #define DB "/d.db"
 #define WAL "/d.db-wal"
-
-/* ---- the model ---- */
-
-struct model {
-	int keys;
-	int version[KEYS_MAX]; /* the transaction that wrote it, 0: not there */
-};
-
-static size_t value_len(int key, int n)
-{
-	return (size_t)((key * 7919 + n * 104729) % ((key + n) % 5 == 0 ? VALUE_MAX : 700)) + 20;
-}
-
-static void value_fill(uint8_t *out, size_t len, int key, int n)
-{
-	struct simrng r;
-
-	simrng_init(&r, (uint64_t)key * 1000003 + (uint64_t)n);
-	memcpy(out, "PLAINTEXTMARKER!", 16);
-	for (size_t i = 16; i < len; i++)
-		out[i] = (uint8_t)simrng_u64(&r);
-}
-
-/* What transaction @n does to the model; how many keys it touches. */
-static int model_step(struct model *m, int n, int *keys)
-{
-	struct simrng r;
-	int count = n % 5 == 4 ? m->keys : 1 + m->keys / 10;
-
-	simrng_init(&r, (uint64_t)n);
-	for (int i = 0; i < count; i++) {
-		keys[i] = (int)simrng_below(&r, (uint64_t)m->keys);
-		m->version[keys[i]] = simrng_chance(&r, 150) ? 0 : n;
-	}
-	return count;
-}
-
-static struct model model_at(int keys, int n)
-{
-	struct model m = {.keys = keys};
-	int touched[KEYS_MAX];
-
-	for (int i = 1; i <= n; i++)
-		model_step(&m, i, touched);
-	return m;
-}
 
 /* ---- a database ---- */
 
@@ -513,6 +466,36 @@ static void changed_while_open(void)
 	finish(&b);
 }
 
+/* Frames of an earlier round of the log are put back under an open database: authentic once, but
+ * not now. */
+static void earlier_round_put_back(void)
+{
+	struct base b;
+	struct image old, wal;
+	sqlite3 *reader = NULL;
+
+	setup(&b, 50, 100, 10);
+	create(&b);
+	for (int i = 0; i < 4; i++)
+		TEST_CHECK(step(&b) == SQLITE_OK);
+	old = image_take(&b, WAL);
+	TEST_CHECK(checkpoint(&b) == SQLITE_OK);
+	for (int i = 0; i < 3; i++)
+		TEST_CHECK(step(&b) == SQLITE_OK);
+	TEST_CHECK(attach(&b, &reader) == SQLITE_OK);
+	TEST_CHECK(exec(reader, "PRAGMA cache_size=5") == SQLITE_OK);
+	wal = image_take(&b, WAL);
+	TEST_CHECK(memcmp(old.data, wal.data, 32) != 0);
+	memcpy(old.data, wal.data, 32);
+	image_put(&b, WAL, &old);
+	TEST_CHECK(content(reader, b.keys) < 0);
+	TEST_ERR(vfs_take_error(b.v), ERR_UNAUTHENTIC);
+	sqlite3_close(reader);
+	free(old.data);
+	free(wal.data);
+	finish(&b);
+}
+
 static void two_connections(void)
 {
 	struct base b;
@@ -765,6 +748,7 @@ int main(void)
 	TEST_RUN(flipped_pages);
 	TEST_RUN(flipped_log);
 	TEST_RUN(changed_while_open);
+	TEST_RUN(earlier_round_put_back);
 	TEST_RUN(two_connections);
 	TEST_RUN(power_cuts);
 	TEST_RUN(failing_calls);
