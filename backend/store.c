@@ -99,7 +99,8 @@ static int read_retries(const char *text, unsigned *ret_tries)
 	if (text[0] == '\0' || strlen(text) > 2 || strspn(text, "0123456789") != strlen(text))
 		return err_note(ERR_USAGE, "retries= is not a number from 0 to %d",
 		                RETRY_TRIES_MAX - 1);
-	retries = (unsigned)atoi(text);
+	for (const char *at = text; *at; at++)
+		retries = retries * 10 + (unsigned)(*at - '0');
 	if (retries >= RETRY_TRIES_MAX)
 		return err_note(ERR_USAGE, "retries= is more than %d", RETRY_TRIES_MAX - 1);
 	*ret_tries = retries + 1;

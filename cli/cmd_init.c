@@ -134,11 +134,11 @@ static int run(const struct options *o)
 	if (options_has(o, "mirror"))
 		err = err_note(ERR_USAGE, "mirrors are not supported yet");
 	else
+		err = secret_setup(); /* the store's credentials are secrets too */
+	if (err == 0)
 		err = store_open(options_arg(o, 0), &so, &store);
 	if (err == 0)
 		err = check_empty(store);
-	if (err == 0)
-		err = secret_setup();
 	if (err == 0)
 		err = make(store, &source, url, options_has(o, "json"));
 	if (err)

@@ -13,6 +13,7 @@
 #include "cli/statedir.h"
 #include "fs/fs.h"
 #include "util/err.h"
+#include "util/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -121,8 +122,10 @@ static int check_nesting(const struct job *j)
 static int check_store(const struct job *j, const char *url)
 {
 	struct blob *store = NULL;
-	int err = store_open(url, &j->p.store_options, &store);
+	int err = secret_setup(); /* the store's credentials are secrets too */
 
+	if (err == 0)
+		err = store_open(url, &j->p.store_options, &store);
 	blob_free(store);
 	return err;
 }

@@ -23,12 +23,19 @@ struct result {
 	char *old_path;
 };
 
+struct gone {
+	char *path;
+	uint64_t ino;
+};
+
 struct diff {
 	struct volume *v;
 	struct changes c;
 	const char *scope;
 	struct result *results;
 	size_t count, cap;
+	struct gone *gone; /* paths left out because a rename should name them */
+	size_t ngone, gone_cap;
 };
 
 static int attr_at(struct volume *v, uint64_t ino, int64_t at, struct volume_attr *ret)
@@ -88,55 +95,87 @@ static bool in_scope(const struct diff *d, const char *path)
 
 /* ---- renames ---- */
 
-struct find_moved {
-	struct volume *v;
-	int64_t other; /* the state in which the entry must be absent */
-	uint64_t ino;
+/* An entry of an inode in one state whose name is free in the other. */
+struct entry {
 	uint64_t parent;
-	char name[INDEX_NAME_MAX + 1];
 	size_t len;
+	char name[INDEX_NAME_MAX + 1];
 };
 
-static int find_moved_one(void *ctx, const struct index_dentry *row,
-                          const struct index_inode *inode)
+struct entries {
+	struct volume *v;
+	int64_t other;
+	struct entry *entry;
+	size_t count, cap;
+};
+
+static int collect_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
 {
-	struct find_moved *f = ctx;
+	struct entries *l = ctx;
+	struct entry *e;
 	uint64_t there;
-	int r = changes_entry(f->v, row->parent, row->name, row->name_len, f->other, &there);
+	int r = changes_entry(l->v, row->parent, row->name, row->name_len, l->other, &there);
 
 	(void)inode;
-	if (r != 0)
+	if (r != 0 || there != 0)
 		return r;
-	if (there == f->ino || row->name_len > INDEX_NAME_MAX)
-		return 0;
-	f->parent = row->parent;
-	f->len = row->name_len;
-	memcpy(f->name, row->name, row->name_len);
-	f->name[row->name_len] = '\0';
-	return 1;
+	if (l->count == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 4;
+		struct entry *to = realloc(l->entry, cap * sizeof(*to));
+
+		if (!to)
+			return ERR_NOMEM;
+		l->entry = to;
+		l->cap = cap;
+	}
+	e = &l->entry[l->count++];
+	e->parent = row->parent;
+	e->len = row->name_len;
+	memcpy(e->name, row->name, row->name_len);
+	e->name[row->name_len] = '\0';
+	return 0;
 }
 
-/* A path of @ino at @at whose entry is not there at @other, inside the scope; NULL when there is
- * none. */
+static bool is_used(const struct diff *d, uint64_t ino, const char *old_path)
+{
+	for (size_t i = d->count; i > 0; i--) {
+		const struct result *res = &d->results[i - 1];
+
+		if (res->old_path && res->change.after.ino == ino &&
+		    strcmp(res->old_path, old_path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A path of @ino at @at whose name is free at @other, inside the scope, and which no rename has
+ * taken yet; NULL when there is none.
+ */
 static int moved_path(struct diff *d, uint64_t ino, int64_t at, int64_t other, char **ret)
 {
-	struct find_moved f = {.v = d->v, .other = other, .ino = ino};
-	char *folder = NULL;
-	int r = index_dentry_of(d->v->ix, ino, at, find_moved_one, &f);
+	struct entries l = {.v = d->v, .other = other};
+	int r = index_dentry_of(d->v->ix, ino, at, collect_entry, &l);
 
 	*ret = NULL;
-	if (r < 0 || f.parent == 0)
-		return r < 0 ? r : 0;
-	r = volume_path_of(d->v, f.parent, at, &folder);
-	if (r != 0)
-		return r == ERR_NOENT ? 0 : r;
-	*ret = changes_join(folder, f.name, f.len);
-	free(folder);
-	if (*ret && !in_scope(d, *ret)) {
-		free(*ret);
-		*ret = NULL;
+	for (size_t i = 0; r == 0 && !*ret && i < l.count; i++) {
+		char *folder = NULL;
+
+		r = volume_path_of(d->v, l.entry[i].parent, at, &folder);
+		if (r == ERR_NOENT) {
+			r = 0;
+			continue;
+		}
+		if (r == 0)
+			*ret = changes_join(folder, l.entry[i].name, l.entry[i].len);
+		free(folder);
+		if (*ret && (!in_scope(d, *ret) || is_used(d, ino, *ret))) {
+			free(*ret);
+			*ret = NULL;
+		}
 	}
-	return 0;
+	free(l.entry);
+	return r;
 }
 
 /* ---- the walk ---- */
@@ -240,22 +279,81 @@ static int diff_folder(struct diff *d, const char *path, uint64_t a, uint64_t b)
 	return r;
 }
 
+static int emit_removed(struct diff *d, const char *path, uint64_t a)
+{
+	bool folder;
+	int r = emit(d, VOLUME_REMOVED, path, NULL, a, 0, false);
+
+	if (r == 0)
+		r = is_folder(d->v, a, d->c.a, &folder);
+	return r == 0 && folder ? diff_whole(d, path, a, 0) : r;
+}
+
+/* It is somewhere else now: the rename that is found there should name this path (settle_gone()).
+ */
+static int leave_out(struct diff *d, const char *path, uint64_t a)
+{
+	if (d->ngone == d->gone_cap) {
+		size_t cap = d->gone_cap ? d->gone_cap * 2 : 16;
+		struct gone *to = realloc(d->gone, cap * sizeof(*to));
+
+		if (!to)
+			return ERR_NOMEM;
+		d->gone = to;
+		d->gone_cap = cap;
+	}
+	d->gone[d->ngone].path = strdup(path);
+	d->gone[d->ngone].ino = a;
+	return d->gone[d->ngone++].path ? 0 : ERR_NOMEM;
+}
+
 static int diff_gone(struct diff *d, const char *path, uint64_t a)
 {
 	char *new_path;
-	bool folder;
 	int r = moved_path(d, a, d->c.b, d->c.a, &new_path);
 
 	if (r != 0)
 		return r;
-	if (new_path) { /* reported where it is now */
-		free(new_path);
-		return 0;
-	}
-	r = emit(d, VOLUME_REMOVED, path, NULL, a, 0, false);
-	if (r == 0)
-		r = is_folder(d->v, a, d->c.a, &folder);
-	return r == 0 && folder ? diff_whole(d, path, a, 0) : r;
+	if (!new_path)
+		return emit_removed(d, path, a);
+	free(new_path);
+	return leave_out(d, path, a);
+}
+
+static int by_old_path(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What was left out and no rename came to name (its new place counts as a change of what was there)
+ * is gone after all. */
+static int settle_gone(struct diff *d)
+{
+	size_t n = 0;
+	char **named = calloc(d->count + 1, sizeof(*named));
+	int r = named ? 0 : ERR_NOMEM;
+
+	for (size_t i = 0; named && i < d->count; i++)
+		if (d->results[i].old_path)
+			named[n++] = d->results[i].old_path;
+	if (n)
+		qsort(named, n, sizeof(*named), by_old_path);
+	/* the list grows when what is in a removed folder was moved as well */
+	for (size_t i = 0; r == 0 && i < d->ngone; i++)
+		if (!n || !bsearch(&d->gone[i].path, named, n, sizeof(*named), by_old_path))
+			r = emit_removed(d, d->gone[i].path, d->gone[i].ino);
+	free(named);
+	return r;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct result *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	/* of two for one path, what is gone comes first */
+	return order ? order
+	             : (y->change.kind == VOLUME_REMOVED) - (x->change.kind == VOLUME_REMOVED);
 }
 
 static int diff_new(struct diff *d, const char *path, uint64_t b)
@@ -348,6 +446,9 @@ static int hand_out(struct diff *d, volume_change_fn fn, void *ctx)
 		free(res->old_path);
 	}
 	free(d->results);
+	for (size_t i = 0; i < d->ngone; i++)
+		free(d->gone[i].path);
+	free(d->gone);
 	return r;
 }
 
@@ -366,6 +467,10 @@ int volume_diff(struct volume *v, int64_t from, int64_t to, const char *path, vo
 		r = volume_find(v, d.scope, to, &b);
 	if (r == 0)
 		r = diff_entry(&d, d.scope, a, b);
+	if (r == 0)
+		r = settle_gone(&d);
+	if (d.count)
+		qsort(d.results, d.count, sizeof(*d.results), by_path);
 	lock_drop(&v->lock);
 	changes_done(&d.c);
 	r2 = hand_out(&d, r == 0 ? fn : NULL, ctx);

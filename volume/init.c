@@ -134,7 +134,12 @@ int volume_keyring_unlock(struct keyring *k, enum volume_secret_type type, const
 	    k, type == VOLUME_SECRET_RECOVERY ? KEYRING_SLOT_RECOVERY : KEYRING_SLOT_PASSPHRASE,
 	    secret, len);
 
-	return r == ERR_UNAUTHENTIC || r == ERR_CORRUPT ? err_note(r, "keyring/") : r;
+	char name[BLOB_NAME_MAX + 1];
+
+	keyring_name(keyring_generation(k), name);
+	return r == ERR_UNAUTHENTIC || r == ERR_CORRUPT || r == ERR_VERSION
+	           ? err_note(r, "%s", name)
+	           : r;
 }
 
 void volume_keyring_free(struct keyring *k)

@@ -283,6 +283,7 @@ void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t siz
 	lock_take(&p->lock);
 	pack = packs_find(p, num);
 	if (pack) {
+		pack->known = true;
 		memcpy(pack->name, name, PACK_NAME_BYTES);
 		if (size && pack->state == PACK_CLOSING) {
 			pack->state = PACK_SEALED;
@@ -290,6 +291,32 @@ void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t siz
 		}
 	}
 	lock_drop(&p->lock);
+}
+
+int packs_drop_unknown(struct packs *p)
+{
+	char path[PACK_PATH_MAX];
+	int r = 0;
+
+	lock_take(&p->lock);
+	for (size_t i = p->count; r == 0 && i > 0; i--) {
+		struct pack *pack = p->all[i - 1];
+
+		if (pack->known || pack->users > 0)
+			continue;
+		packs_path(p, pack, path);
+		r = fileio_remove(p->params.io, path);
+		if (r == ERR_NOENT)
+			r = 0;
+		if (pack->state < PACK_STORED) {
+			p->unstored_bytes -= pack->here_bytes;
+			p->unstored_packs--;
+		}
+		if (r == 0)
+			packs_forget(p, pack);
+	}
+	lock_drop(&p->lock);
+	return r;
 }
 
 /* ---- writing ---- */

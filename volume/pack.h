@@ -51,6 +51,10 @@ void packs_start_at(struct packs *p, uint64_t next_num);
  * yet. */
 void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t size);
 
+/** Remove local packs that packs_know() was not told of: they were begun, and the crash came before
+ * the log knew. */
+int packs_drop_unknown(struct packs *p);
+
 /* ---- writing ---- */
 
 /**

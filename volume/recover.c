@@ -353,36 +353,67 @@ static int check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 	return r;
 }
 
-static bool has_own_changes(const struct volume *v)
+/* Is object @seq in the store the one that waits in outlog/? */
+static int compare_own(struct volume *v, uint64_t seq)
 {
-	return v->log.len > 0 || v->batch.len > 0;
+	char name[BLOB_NAME_MAX + 1];
+	struct buf own, there;
+	int r;
+
+	log_name(seq, name);
+	buf_init(&own, BLOB_MAX_BYTES);
+	buf_init(&there, BLOB_MAX_BYTES);
+	r = volume_outlog_read(v, seq, &own);
+	if (r == ERR_NOENT) { /* it was removed when it was stored */
+		buf_done(&own);
+		buf_done(&there);
+		return 0;
+	}
+	if (r == 0)
+		r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
+	if (r == 0 && (own.len != there.len || memcmp(own.data, there.data, own.len) != 0))
+		r = err_note(ERR_FENCED,
+		             "%s was stored by another writer; what this machine has is kept in %s",
+		             name, v->dir);
+	buf_done(&own);
+	buf_done(&there);
+	return r;
 }
 
 /*
- * What the store has beyond @stored: objects that this machine made (their reply was lost), which
- * the uploader will recognise, or those of another writer. The latter are taken over when nothing
- * here waits to be stored.
+ * What the store has beyond what this machine knows to be stored: objects that it made itself
+ * (their reply was lost, or the note of it), which the uploader will recognise, or those of another
+ * writer. The latter are taken over when nothing here waits to be stored.
  */
-static int check_others(struct volume *v, uint64_t stored, volume_progress_fn progress, void *ctx)
+static int check_others(struct volume *v, volume_progress_fn progress, void *ctx)
 {
 	struct numbers there = {0};
 	uint64_t last_own = index_state(v->ix)->log_seq;
+	uint64_t stored = v->stored_seq;
 	uint64_t beyond = 0;
 	int r = list_store(v, stored + 1, &there);
 
-	for (size_t i = 0; r == 0 && i < there.count; i++)
+	for (size_t i = 0; r == 0 && i < there.count; i++) {
 		if (there.n[i] > last_own)
 			beyond = there.n[i];
+		else
+			r = compare_own(v, there.n[i]);
+		if (there.n[i] == stored + 1)
+			stored++;
+	}
 	free(there.n);
 	if (r != 0 || beyond == 0)
 		return r;
-	if (has_own_changes(v) || stored < last_own)
-		return err_note(ERR_FENCED,
-		                "the store went on without this machine, which has changes that "
-		                "are not stored (%s)",
-		                v->dir);
+	if (v->log.len > 0 || stored < last_own)
+		return err_note(
+		    ERR_FENCED,
+		    "the store went on without this machine; what this machine has is kept in %s",
+		    v->dir);
 	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
-	return catch_up(v, progress, ctx);
+	r = catch_up(v, progress, ctx);
+	if (r == 0 && !v->outlog_head)
+		v->stored_seq = index_state(v->ix)->log_seq;
+	return r;
 }
 
 /* ---- after it ---- */
@@ -449,10 +480,10 @@ static int settle(struct volume *v)
 	lock_take(&v->lock);
 	v->epoch_dirty = index_state(v->ix)->epoch_opened_ns != 0;
 	r = index_pack_list(v->ix, know_pack, v);
+	if (r == 0)
+		r = packs_drop_unknown(v->packs);
 	packs_start_at(v->packs, index_state(v->ix)->next_pack);
 	lock_drop(&v->lock);
-	if (r == 0 && !v->params.read_only && v->log_dirty)
-		r = volume_compose(v);
 	if (r == 0)
 		r = make_root(v);
 	if (r == 0 && !v->params.read_only)
@@ -492,7 +523,7 @@ static void queue_outlog(struct volume *v, const struct numbers *outlog)
 
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx)
 {
-	struct index_state *s = index_state(v->ix);
+	const struct index_state *s = index_state(v->ix);
 	struct numbers outlog = {0};
 	uint64_t known = s->log_seq;
 	bool known_hash;
@@ -515,10 +546,10 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	queue_outlog(v, &outlog);
 	if (r == 0 && !v->params.read_only)
 		r = replay_journal(v, fresh);
+	if (r == 0 && v->log_dirty) /* so that it can be compared with what the store has */
+		r = volume_compose(v);
 	if (r == 0 && !fresh)
-		r = check_others(v, v->stored_seq, progress, ctx);
-	if (r == 0 && !fresh && s->log_seq > known && v->outlog_head == NULL)
-		v->stored_seq = s->log_seq; /* caught up */
+		r = check_others(v, progress, ctx);
 	v->stored_epoch = v->outlog_head ? 0 : s->epoch - 1;
 	v->stored_commit_ns = v->outlog_head ? 0 : s->last_epoch_ns;
 	v->local_commit_ns = s->last_epoch_ns;

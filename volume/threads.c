@@ -2,8 +2,8 @@
 /*
  * What goes on in the background, as steps that tests call themselves and the real program calls
  * from thin threads: one for the clock (commits, epochs), one for checkpoints and the lease,
- * VOLUME_UPLOADERS for the store. A step of the latter two waits for one answer of the store, holding
- * no lock.
+ * VOLUME_UPLOADERS for the store. A step of the latter two waits for one answer of the store,
+ * holding no lock.
  */
 #include "volume/impl.h"
 
@@ -170,9 +170,7 @@ static void *upload_thread(void *arg)
 int volume_threads_start(struct volume *v)
 {
 	for (unsigned i = 0; i < VOLUME_UPLOADERS + 2; i++) {
-		void *(*fn)(void *) = i == 0   ? clock_thread
-		                      : i == 1 ? slow_thread
-		                               : upload_thread;
+		void *(*fn)(void *) = i == 0 ? clock_thread : i == 1 ? slow_thread : upload_thread;
 
 		if (pthread_create(&v->threads[i], NULL, fn, v) != 0) {
 			volume_threads_stop(v);

@@ -160,8 +160,7 @@ int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out)
 	return r;
 }
 
-static void log_stored(struct volume *v, uint64_t seq, bool ends_epoch, int64_t time_ns,
-                       int64_t epoch)
+static void log_stored(struct volume *v, uint64_t seq, int64_t time_ns, int64_t epoch)
 {
 	char path[VOLUME_PATH_MAX];
 
@@ -171,16 +170,16 @@ static void log_stored(struct volume *v, uint64_t seq, bool ends_epoch, int64_t 
 	lock_take(&v->upload_lock);
 	v->stored_seq = seq;
 	v->stored_commit_ns = time_ns;
-	if (ends_epoch && epoch > v->stored_epoch)
+	if (epoch > v->stored_epoch)
 		v->stored_epoch = epoch;
 	pop_head(v);
 	cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
 }
 
-/* When was it made, and which epoch does it end? For `status`. */
-static void inspect(struct volume *v, const char *name, const struct buf *sealed, bool *ends,
-                    int64_t *time_ns, int64_t *epoch)
+/* When was it made, and which epoch ended in it (0: none)? For `status`. */
+static void inspect(struct volume *v, const char *name, const struct buf *sealed, int64_t *time_ns,
+                    int64_t *epoch)
 {
 	struct log_header h;
 	const uint8_t *records;
@@ -188,7 +187,6 @@ static void inspect(struct volume *v, const char *name, const struct buf *sealed
 	struct dec d;
 	size_t len;
 
-	*ends = false;
 	*time_ns = 0;
 	*epoch = 0;
 	buf_init(&content, OBJECT_CONTENT_MAX);
@@ -196,9 +194,8 @@ static void inspect(struct volume *v, const char *name, const struct buf *sealed
 	        0 &&
 	    log_decode(content.data, content.len, &h, &records, &len) == 0) {
 		*time_ns = h.time_ns;
-		*ends = h.ends_epoch;
 		dec_init(&d, records, len);
-		while (h.ends_epoch && dec_left(&d) > 0) {
+		while (dec_left(&d) > 0) {
 			struct op op;
 
 			if (op_decode(&d, &op) != 0)
@@ -216,7 +213,6 @@ static int store_log(struct volume *v, uint64_t seq)
 	char name[BLOB_NAME_MAX + 1];
 	int64_t time_ns, epoch;
 	struct buf sealed;
-	bool ends;
 	int r;
 
 	log_name(seq, name);
@@ -238,8 +234,8 @@ static int store_log(struct volume *v, uint64_t seq)
 		}
 	}
 	if (r == 0) {
-		inspect(v, name, &sealed, &ends, &time_ns, &epoch);
-		log_stored(v, seq, ends, time_ns, epoch);
+		inspect(v, name, &sealed, &time_ns, &epoch);
+		log_stored(v, seq, time_ns, epoch);
 	}
 	buf_done(&sealed);
 	lock_take(&v->upload_lock);

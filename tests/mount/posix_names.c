@@ -271,12 +271,12 @@ static void readdir_seek(void)
 	at = telldir(d);
 	e = readdir(d);
 	EXPECT(e);
-	strcpy(name, e->d_name);
+	snprintf(name, sizeof(name), "%s", e->d_name);
 	for (int i = 0; i < 500; i++) {
 		e = readdir(d);
 		EXPECT(e);
 		if (i == 250)
-			strcpy(other, e->d_name);
+			snprintf(other, sizeof(other), "%s", e->d_name);
 	}
 	EXPECT(unlinkat(dirfd(d), other, 0) == 0);
 	seekdir(d, at);

@@ -300,7 +300,9 @@ static uint64_t recover(struct sim *s, uint64_t floor)
 	adopt(s, got);
 	history_snaps_unref(s->snaps);
 	s->snaps = snaps;
-	s->epoch = history_moment(&s->history, moment)->epoch;
+	/* Of a call that was cut off, the end of an epoch may have been kept though nobody saw it. */
+	s->epoch = s->history.nepochs ? s->history.epochs[s->history.nepochs - 1].epoch + 1
+	                              : history_moment(&s->history, moment)->epoch;
 	if (st.epoch > s->epoch)
 		close_epochs(s, st.epoch, s->now);
 	history_add(&s->history, s->now, s->snaps, s->epoch);

@@ -213,7 +213,7 @@ sleep 0.1
 changed=$(date +@%s.%N)
 manifest "$mnt" >"$work/changed.manifest"
 check "first and changed trees differ" test "$(diff "$work/first.manifest" "$work/changed.manifest" | grep -c '^>')" -gt $((files / 20))
-check "an attribute reads back" test "$(getfattr --only-values -n user.story "$mnt/big")" = MarkerInAnAttribute55e0
+check "an attribute reads back" test "$(getfattr --absolute-names --only-values -n user.story "$mnt/big")" = MarkerInAnAttribute55e0
 check "nothing known in store and state" nothing_known_leaks
 
 must "the computer is lost" lose_the_computer
