@@ -127,6 +127,22 @@ static int apply_reclaim(struct volume *v, const struct op *op)
 	return index_inode_remove(v->ix, op->reclaim.ino);
 }
 
+static int apply_filekey(struct volume *v, const struct op *op)
+{
+	struct index_inode row;
+	struct index_filekey there;
+	int r = index_inode_get(v->ix, op->filekey.id, INDEX_NOW, &row);
+
+	if (r == 0 && !S_ISREG(row.mode))
+		r = ERR_INVAL;
+	if (r == 0)
+		r = index_filekey_get(v->ix, op->filekey.id, &there) == ERR_NOENT ? 0 : ERR_EXIST;
+	if (r != 0)
+		return r;
+	v->mutating = true;
+	return index_filekey_set(v->ix, &op->filekey);
+}
+
 /* ---- packs, epochs, snapshots ---- */
 
 static int apply_pack(struct volume *v, const struct op *op)
@@ -217,6 +233,8 @@ static int dispatch(struct volume *v, const struct op *op)
 		return apply_snapshot(v, op);
 	case OP_RESTORE:
 		return apply_restore(v, op);
+	case OP_FILEKEY:
+		return apply_filekey(v, op);
 	}
 	return ERR_VERSION;
 }
@@ -242,10 +260,12 @@ static void mark_dirty(struct volume *v, const struct op *op)
 {
 	struct index_state *s = index_state(v->ix);
 
-	if (op->type == OP_PACK || op->type == OP_PACK_END || op->type == OP_EPOCH)
+	if (op->type == OP_PACK || op->type == OP_PACK_END)
+		return;
+	v->batch_dirty = true;
+	if (op->type == OP_EPOCH)
 		return;
 	v->epoch_dirty = true;
-	v->batch_dirty = true;
 	if (s->epoch_opened_ns == 0)
 		s->epoch_opened_ns = volume_wall_ns(v);
 }

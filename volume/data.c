@@ -272,7 +272,7 @@ int volume_write(struct volume *v, uint64_t ino, uint64_t off, const void *data,
 	if (r == 0 && (off > VOLUME_SIZE_MAX || len > VOLUME_SIZE_MAX - off))
 		r = ERR_FBIG;
 	if (r == 0)
-		r = page_key(v, ino, &job.key);
+		r = page_own_key(v, ino, &job.key);
 	if (r == 0) {
 		job.size = row.size;
 		r = write_all(&job, off, data, len);
@@ -310,7 +310,7 @@ static int zero_in_page(struct volume *v, struct space_op *s, uint64_t ino, uint
 		return r < 0 ? r : 0;
 	r = fill(v, &l, page, 1, bytes);
 	if (r == 0)
-		r = page_key(v, ino, &key);
+		r = page_own_key(v, ino, &key);
 	if (r == 0) {
 		memset(bytes + from, 0, to - from);
 		if (size - page * PAGE_BYTES < PAGE_BYTES)

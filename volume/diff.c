@@ -180,7 +180,16 @@ static int moved_path(struct diff *d, uint64_t ino, int64_t at, int64_t other, c
 
 /* ---- the walk ---- */
 
-static int diff_entry(struct diff *d, const char *path, uint64_t a, uint64_t b);
+/*
+ * Paths come in pairs: in the first state and in the second. They differ below a folder that was
+ * renamed.
+ */
+struct place {
+	const char *a;
+	const char *b;
+};
+
+static int diff_entry(struct diff *d, const struct place *at, uint64_t a, uint64_t b);
 
 static int is_folder(struct volume *v, uint64_t ino, int64_t at, bool *ret)
 {
@@ -233,23 +242,28 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Entry @name of folders @a (first state) and @b (second), either of which may be 0. */
-static int diff_name(struct diff *d, const char *path, uint64_t a, uint64_t b, const char *name,
-                     size_t len)
+static int diff_name(struct diff *d, const struct place *at, uint64_t a, uint64_t b,
+                     const char *name, size_t len)
 {
-	char *child = changes_join(path, name, len);
+	char *path_a = changes_join(at->a, name, len);
+	char *path_b = changes_join(at->b, name, len);
+	struct place child = {path_a, path_b};
 	uint64_t ino_a, ino_b;
-	int r = child ? changes_entry(d->v, a, name, len, d->c.a, &ino_a) : ERR_NOMEM;
+	int r = path_a && path_b ? 0 : ERR_NOMEM;
 
+	if (r == 0)
+		r = changes_entry(d->v, a, name, len, d->c.a, &ino_a);
 	if (r == 0)
 		r = changes_entry(d->v, b, name, len, d->c.b, &ino_b);
 	if (r == 0)
-		r = diff_entry(d, child, ino_a, ino_b);
-	free(child);
+		r = diff_entry(d, &child, ino_a, ino_b);
+	free(path_a);
+	free(path_b);
 	return r;
 }
 
 /* Different folders, or a folder and nothing: every entry of both. */
-static int diff_whole(struct diff *d, const char *path, uint64_t a, uint64_t b)
+static int diff_whole(struct diff *d, const struct place *at, uint64_t a, uint64_t b)
 {
 	struct name_list l = {0};
 	int r = a ? index_dentry_list(d->v->ix, a, d->c.a, 0, list_name, &l) : 0;
@@ -260,33 +274,34 @@ static int diff_whole(struct diff *d, const char *path, uint64_t a, uint64_t b)
 		qsort(l.name, l.count, sizeof(*l.name), by_text);
 	for (size_t i = 0; r == 0 && i < l.count; i++)
 		if (i == 0 || strcmp(l.name[i - 1]->name, l.name[i]->name) != 0)
-			r = diff_name(d, path, a, b, l.name[i]->name, l.name[i]->len);
+			r = diff_name(d, at, a, b, l.name[i]->name, l.name[i]->len);
 	for (size_t i = 0; i < l.count; i++)
 		free(l.name[i]);
 	free(l.name);
 	return r;
 }
 
-static int diff_folder(struct diff *d, const char *path, uint64_t a, uint64_t b)
+static int diff_folder(struct diff *d, const struct place *at, uint64_t a, uint64_t b)
 {
 	int r = 0;
 
 	if (a != b)
-		return diff_whole(d, path, a, b);
+		return diff_whole(d, at, a, b);
 	for (size_t i = changes_first(&d->c, a);
 	     r == 0 && i < d->c.count && d->c.name[i]->parent == a; i++)
-		r = diff_name(d, path, a, a, d->c.name[i]->name, d->c.name[i]->len);
+		r = diff_name(d, at, a, a, d->c.name[i]->name, d->c.name[i]->len);
 	return r;
 }
 
 static int emit_removed(struct diff *d, const char *path, uint64_t a)
 {
+	const struct place at = {path, path};
 	bool folder;
 	int r = emit(d, VOLUME_REMOVED, path, NULL, a, 0, false);
 
 	if (r == 0)
 		r = is_folder(d->v, a, d->c.a, &folder);
-	return r == 0 && folder ? diff_whole(d, path, a, 0) : r;
+	return r == 0 && folder ? diff_whole(d, &at, a, 0) : r;
 }
 
 /* It is somewhere else now: the rename that is found there should name this path (settle_gone()).
@@ -358,6 +373,7 @@ static int by_path(const void *a, const void *b)
 
 static int diff_new(struct diff *d, const char *path, uint64_t b)
 {
+	struct place at = {path, path};
 	char *old_path;
 	bool folder, any, content;
 	int r = moved_path(d, b, d->c.a, d->c.b, &old_path);
@@ -367,18 +383,20 @@ static int diff_new(struct diff *d, const char *path, uint64_t b)
 	if (r != 0)
 		return r;
 	if (old_path) {
+		at.a = old_path; /* lives on in the result */
 		r = changes_differ(d->v, &d->c, b, b, &any, &content);
-		if (r == 0)
-			r = emit(d, VOLUME_RENAMED, path, old_path, b, b, content);
-		else
+		if (r != 0) {
 			free(old_path);
-		return r == 0 && folder ? diff_folder(d, path, b, b) : r;
+			return r;
+		}
+		r = emit(d, VOLUME_RENAMED, path, old_path, b, b, content);
+		return r == 0 && folder ? diff_folder(d, &at, b, b) : r;
 	}
 	r = emit(d, VOLUME_ADDED, path, NULL, 0, b, true);
-	return r == 0 && folder ? diff_whole(d, path, 0, b) : r;
+	return r == 0 && folder ? diff_whole(d, &at, 0, b) : r;
 }
 
-static int diff_both(struct diff *d, const char *path, uint64_t a, uint64_t b)
+static int diff_both(struct diff *d, const struct place *at, uint64_t a, uint64_t b)
 {
 	bool any, content, folder_a, folder_b;
 	int r = is_folder(d->v, a, d->c.a, &folder_a);
@@ -388,22 +406,22 @@ static int diff_both(struct diff *d, const char *path, uint64_t a, uint64_t b)
 	if (r != 0)
 		return r;
 	if (folder_a != folder_b) {
-		r = diff_gone(d, path, a);
-		return r ? r : diff_new(d, path, b);
+		r = diff_gone(d, at->a, a);
+		return r ? r : diff_new(d, at->b, b);
 	}
 	r = changes_differ(d->v, &d->c, a, b, &any, &content);
 	if (r == 0 && any)
-		r = emit(d, VOLUME_CHANGED, path, NULL, a, b, content);
-	return r == 0 && folder_a ? diff_folder(d, path, a, b) : r;
+		r = emit(d, VOLUME_CHANGED, at->b, NULL, a, b, content);
+	return r == 0 && folder_a ? diff_folder(d, at, a, b) : r;
 }
 
-static int diff_entry(struct diff *d, const char *path, uint64_t a, uint64_t b)
+static int diff_entry(struct diff *d, const struct place *at, uint64_t a, uint64_t b)
 {
 	if (a && b)
-		return diff_both(d, path, a, b);
+		return diff_both(d, at, a, b);
 	if (a)
-		return diff_gone(d, path, a);
-	return b ? diff_new(d, path, b) : 0;
+		return diff_gone(d, at->a, a);
+	return b ? diff_new(d, at->b, b) : 0;
 }
 
 /* The inode at @path, 0 when there is none. */
@@ -456,6 +474,7 @@ int volume_diff(struct volume *v, int64_t from, int64_t to, const char *path, vo
                 void *ctx)
 {
 	struct diff d = {.v = v, .scope = path + strspn(path, "/")};
+	const struct place at = {d.scope, d.scope};
 	uint64_t a, b;
 	int r, r2;
 
@@ -466,7 +485,7 @@ int volume_diff(struct volume *v, int64_t from, int64_t to, const char *path, vo
 	if (r == 0)
 		r = volume_find(v, d.scope, to, &b);
 	if (r == 0)
-		r = diff_entry(&d, d.scope, a, b);
+		r = diff_entry(&d, &at, a, b);
 	if (r == 0)
 		r = settle_gone(&d);
 	if (d.count)

@@ -74,12 +74,16 @@ int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint
 {
 	struct buf piece;
 	uint64_t start = 0;
-	int r = fresh ? ERR_NOENT : packs_read(v->packs, pack, off, len, out);
+	int r = fresh && !packs_is_only_copy(v->packs, pack)
+	            ? ERR_NOENT
+	            : packs_read(v->packs, pack, off, len, out);
 
 	if (r == 0)
 		return 0;
 	if (r != ERR_NOENT && r != ERR_CORRUPT && r != ERR_IO)
 		return r;
+	if (packs_is_only_copy(v->packs, pack))
+		return r == ERR_NOENT ? ERR_IO : r;
 	if (r != ERR_NOENT)
 		packs_drop(v->packs, pack);
 	buf_init(&piece, (size_t)len + (READ_AHEAD_CHUNKS + 3) * PACK_CHUNK_BYTES);

@@ -249,6 +249,9 @@ int volume_path_of(struct volume *v, uint64_t ino, int64_t at, char **ret);
 /** volume_parent() with `lock` held. */
 int volume_parent_locked(struct volume *v, uint64_t ino, int64_t at, uint64_t *ret);
 
+/** A fresh random file key, wrapped by the current master key. */
+int volume_new_file_key(struct volume *v, uint8_t *wrapped, uint32_t *ret_master);
+
 /* helpers used everywhere */
 
 void volume_attr_from(const struct index_inode *row, struct volume_attr *ret);

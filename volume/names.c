@@ -235,17 +235,16 @@ static int inherit_acl(struct volume *v, struct op *op, uint8_t *acl, uint8_t *c
 	return 0;
 }
 
-static int new_file_key(struct volume *v, struct op *op)
+int volume_new_file_key(struct volume *v, uint8_t *wrapped, uint32_t *ret_master)
 {
 	uint8_t key[KEYRING_KEY_BYTES];
 	int r;
 
-	if (!S_ISREG(op->create.mode))
-		return 0;
 	rng_fill(v->params.rng, key, sizeof(key));
-	op->create.master = keyring_current_master(v->keyring);
-	r = keyring_wrap(v->keyring, key, op->create.wrapped);
+	r = keyring_wrap(v->keyring, key, wrapped);
 	secret_wipe(key, sizeof(key));
+	if (r == 0)
+		*ret_master = keyring_current_master(v->keyring);
 	return r;
 }
 
@@ -295,7 +294,7 @@ int volume_create(struct volume *v, uint64_t parent, const char *name, size_t le
 		return ERR_NAMETOOLONG;
 	if (S_ISLNK(what->mode) && what->target_len == 0)
 		return ERR_NOENT;
-	r = new_file_key(v, &op);
+	r = S_ISREG(what->mode) ? volume_new_file_key(v, op.create.wrapped, &op.create.master) : 0;
 	if (r != 0)
 		return r;
 	lock_take(&v->lock);

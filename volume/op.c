@@ -315,12 +315,17 @@ static void put_fields(struct buf *b, const struct op *op)
 	case OP_RESTORE:
 		put_restore(b, op);
 		break;
+	case OP_FILEKEY:
+		enc_var(b, op->filekey.id);
+		enc_var(b, op->filekey.master);
+		buf_add(b, op->filekey.wrapped, INDEX_WRAPPED_BYTES);
+		break;
 	}
 }
 
 static int get_fields(struct dec *d, struct op *op)
 {
-	const uint8_t *name;
+	const uint8_t *bytes;
 
 	switch (op->type) {
 	case OP_CREATE:
@@ -352,9 +357,9 @@ static int get_fields(struct dec *d, struct op *op)
 		break;
 	case OP_PACK:
 		op->pack.num = dec_var(d);
-		name = dec_bytes(d, INDEX_PACK_NAME_BYTES);
-		if (name)
-			memcpy(op->pack.name, name, INDEX_PACK_NAME_BYTES);
+		bytes = dec_bytes(d, INDEX_PACK_NAME_BYTES);
+		if (bytes)
+			memcpy(op->pack.name, bytes, INDEX_PACK_NAME_BYTES);
 		break;
 	case OP_PACK_END:
 		op->pack.num = dec_var(d);
@@ -372,6 +377,13 @@ static int get_fields(struct dec *d, struct op *op)
 		break;
 	case OP_RESTORE:
 		return get_restore(d, op);
+	case OP_FILEKEY:
+		op->filekey.id = dec_var(d);
+		op->filekey.master = (uint32_t)dec_var_max(d, UINT32_MAX);
+		bytes = dec_bytes(d, INDEX_WRAPPED_BYTES);
+		if (bytes)
+			memcpy(op->filekey.wrapped, bytes, INDEX_WRAPPED_BYTES);
+		break;
 	default:
 		return ERR_VERSION;
 	}

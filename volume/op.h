@@ -41,6 +41,7 @@ enum op_type {
 	OP_SNAPSHOT = 13,
 	OP_SNAPSHOT_REMOVE = 14,
 	OP_RESTORE = 15,
+	OP_FILEKEY = 16,
 };
 
 struct op_name {
@@ -135,7 +136,8 @@ struct op {
 		struct {
 			uint64_t ino;
 		} reclaim;
-		struct index_pack pack; /* OP_PACK: num, name; OP_PACK_END: num, size */
+		struct index_filekey filekey; /* a key for an inode that has none of its own */
+		struct index_pack pack;       /* OP_PACK: num, name; OP_PACK_END: num, size */
 		struct {
 			int64_t epoch;
 		} epoch; /* time_ns: when it ended */

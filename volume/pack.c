@@ -372,10 +372,11 @@ int packs_put(struct packs *p, struct pack *pack, uint64_t off, const void *data
 
 	if (r != 0)
 		return r;
+	r = file_pwrite(pack->file, data, len, off);
+	/* after the write: a sync that ran meanwhile may have missed it */
 	lock_take(&p->lock);
 	pack->dirty = true;
 	lock_drop(&p->lock);
-	r = file_pwrite(pack->file, data, len, off);
 	packs_unuse(p, pack);
 	return r;
 }

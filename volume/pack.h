@@ -131,6 +131,10 @@ bool packs_has_chunk(struct packs *p, uint64_t num, uint64_t off);
 /** Forget the local copy of a stored pack (it turned out rotten). */
 void packs_drop(struct packs *p, uint64_t num);
 
+/** Whether the store does not have the pack yet: what is wrong with it here cannot be mended from
+ * there. */
+bool packs_is_only_copy(struct packs *p, uint64_t num);
+
 /** Evict stored packs until the limit is kept. */
 void packs_evict(struct packs *p);
 

@@ -181,6 +181,18 @@ void packs_drop(struct packs *p, uint64_t num)
 	lock_drop(&p->lock);
 }
 
+bool packs_is_only_copy(struct packs *p, uint64_t num)
+{
+	struct pack *pack;
+	bool only;
+
+	lock_take(&p->lock);
+	pack = packs_find(p, num);
+	only = pack && pack->state < PACK_STORED;
+	lock_drop(&p->lock);
+	return only;
+}
+
 void packs_evict(struct packs *p)
 {
 	lock_take(&p->lock);

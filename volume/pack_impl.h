@@ -26,7 +26,7 @@ struct pack {
 	struct file *file; /* NULL when not open */
 	uint64_t last_use;
 	bool announced;
-	bool known; /* the index has it */
+	bool known;      /* the index has it */
 	bool dirty;      /* bytes put since the last sync */
 	bool name_dirty; /* the file's name may not be durable */
 	bool storing;

@@ -55,6 +55,35 @@ int page_key(struct volume *v, uint64_t id, struct key_ref **ret)
 	return r ? r : keys_load(v->keys, &row, ret);
 }
 
+/* With `lock`. */
+static int make_key(struct volume *v, uint64_t ino, struct index_filekey *ret)
+{
+	struct op op = {.type = OP_FILEKEY, .time_ns = volume_wall_ns(v), .filekey.id = ino};
+	int r = volume_new_file_key(v, op.filekey.wrapped, &op.filekey.master);
+
+	if (r == 0)
+		r = volume_apply(v, &op);
+	if (r == 0)
+		*ret = op.filekey;
+	return r;
+}
+
+int page_own_key(struct volume *v, uint64_t ino, struct key_ref **ret)
+{
+	struct index_filekey row;
+	int r;
+
+	*ret = keys_get(v->keys, ino);
+	if (*ret)
+		return 0;
+	lock_take(&v->lock);
+	r = index_filekey_get(v->ix, ino, &row);
+	if (r == ERR_NOENT)
+		r = make_key(v, ino, &row);
+	lock_drop(&v->lock);
+	return r ? r : keys_load(v->keys, &row, ret);
+}
+
 /* ---- writing ---- */
 
 int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t page,

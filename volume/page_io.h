@@ -20,6 +20,12 @@ void page_buffer_give(uint8_t *buffer);
  * cached. */
 int page_key(struct volume *v, uint64_t id, struct key_ref **ret);
 
+/**
+ * The key that new pages of file @ino are sealed under. A copy that a restore made has none of its
+ * own until it is first written: then it gets one, by an operation.
+ */
+int page_own_key(struct volume *v, uint64_t ino, struct key_ref **ret);
+
 /* Sealed pages on their way into the log. */
 struct page_run {
 	struct index_extent extent;

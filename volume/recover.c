@@ -553,6 +553,9 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	v->stored_epoch = v->outlog_head ? 0 : s->epoch - 1;
 	v->stored_commit_ns = v->outlog_head ? 0 : s->last_epoch_ns;
 	v->local_commit_ns = s->last_epoch_ns;
+	/* before anything is added to a journal that may be rather full */
+	if (r == 0 && !v->params.read_only)
+		r = volume_absorb(v);
 	if (r == 0)
 		r = settle(v);
 out:

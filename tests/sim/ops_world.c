@@ -60,6 +60,12 @@ static void op_sync(struct sim *s)
 	if (s->disk_fault)
 		timeout_ms = SYNC_STORMY_MS;
 	r = volume_sync(s->v, timeout_ms, NULL, NULL, NULL);
+	/* A pack that found no room for its end waits, and what names it with it. */
+	if (r == ERR_UNAVAILABLE && simdisk_fault_hit(s->disk)) {
+		sim_say(s, "sync: not now");
+		world_follow(s, s->now);
+		return;
+	}
 	if (!world_settle(s, "sync", r, 0, model_state_ref(s->now)))
 		return;
 	history_stored(&s->history, history_newest(&s->history));

@@ -300,7 +300,8 @@ static uint64_t recover(struct sim *s, uint64_t floor)
 	adopt(s, got);
 	history_snaps_unref(s->snaps);
 	s->snaps = snaps;
-	/* Of a call that was cut off, the end of an epoch may have been kept though nobody saw it. */
+	/* Of a call that was cut off, the end of an epoch may have been kept though nobody saw it.
+	 */
 	s->epoch = s->history.nepochs ? s->history.epochs[s->history.nepochs - 1].epoch + 1
 	                              : history_moment(&s->history, moment)->epoch;
 	if (st.epoch > s->epoch)

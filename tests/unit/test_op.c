@@ -84,6 +84,7 @@ static size_t samples(struct op *out)
 	out[n++] =
 	    (struct op){.type = OP_SNAPSHOT_REMOVE, .snapshot = {.name = "before", .len = 6}};
 	out[n++] = (struct op){.type = OP_RESTORE, .time_ns = 100, .restore = {11, some_steps, 3}};
+	out[n++] = (struct op){.type = OP_FILEKEY, .filekey = {.id = 9, .master = 1, .wrapped = {7}}};
 	return n;
 }
 
@@ -95,7 +96,7 @@ static void round_trips(void)
 	struct op ops[SAMPLES_MAX];
 	size_t n = samples(ops);
 
-	TEST_CHECK(n == OP_RESTORE);
+	TEST_CHECK(n == OP_FILEKEY);
 	for (size_t i = 0; i < n; i++) {
 		struct buf first, again;
 		struct op back;
