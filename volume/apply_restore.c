@@ -34,6 +34,8 @@ static int step_unlink(struct volume *v, const struct op_name *at)
 	struct index_dentry entry;
 	int r = apply_find_entry(v, at, &entry);
 
+	if (r == ERR_NOENT) /* gone already: the folder was named twice */
+		return 0;
 	if (r == 0)
 		r = index_dentry_remove(v->ix, at->parent, at->name, at->len);
 	return r ? r : count_link(v, at->parent, entry.ino, -1);

@@ -322,17 +322,24 @@ static int leave_out(struct diff *d, const char *path, uint64_t a)
 	return d->gone[d->ngone++].path ? 0 : ERR_NOMEM;
 }
 
+static int any_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+{
+	(void)row;
+	(void)inode;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+/* One that still has a name somewhere may turn out to have been renamed; it is settled when all
+ * renames are known. */
 static int diff_gone(struct diff *d, const char *path, uint64_t a)
 {
-	char *new_path;
-	int r = moved_path(d, a, d->c.b, d->c.a, &new_path);
+	bool lives = false;
+	int r = index_dentry_of(d->v->ix, a, d->c.b, any_entry, &lives);
 
-	if (r != 0)
+	if (r < 0)
 		return r;
-	if (!new_path)
-		return emit_removed(d, path, a);
-	free(new_path);
-	return leave_out(d, path, a);
+	return lives ? leave_out(d, path, a) : emit_removed(d, path, a);
 }
 
 static int by_old_path(const void *a, const void *b)
@@ -340,8 +347,7 @@ static int by_old_path(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* What was left out and no rename came to name (its new place counts as a change of what was there)
- * is gone after all. */
+/* What was left out and no rename came to name is gone after all. */
 static int settle_gone(struct diff *d)
 {
 	size_t n = 0;

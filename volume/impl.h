@@ -190,6 +190,10 @@ void volume_outlog_free(struct volume *v);
 /** Append the sealed object @seq that waits in outlog/ to @out. */
 int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out);
 
+/** Is log object @seq in the store the one in @sealed? 0, ERR_FENCED when it is another writer's,
+ * or the trouble with it. */
+int volume_compare_stored(struct volume *v, uint64_t seq, const struct buf *sealed);
+
 /* ---- checkpoint.c ---- */
 
 /** Write the state that @reader sees, which is the state right after a log object, to the store.

@@ -72,7 +72,7 @@ struct op_range {
 };
 
 enum op_step_kind {
-	OP_STEP_UNLINK = 1, /* remove entry (parent, name) */
+	OP_STEP_UNLINK = 1, /* remove entry (parent, name), if it is there */
 	OP_STEP_LINK = 2,   /* let (parent, name) point to ino, whatever it was before */
 	OP_STEP_REVIVE = 3, /* make ino what src was at the operation's epoch */
 };

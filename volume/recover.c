@@ -353,30 +353,20 @@ static int check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 	return r;
 }
 
-/* Is object @seq in the store the one that waits in outlog/? */
+/* Is object @seq in the store the one that waits in outlog/? One that is not there any more was
+ * removed when it was stored. */
 static int compare_own(struct volume *v, uint64_t seq)
 {
-	char name[BLOB_NAME_MAX + 1];
-	struct buf own, there;
+	struct buf own;
 	int r;
 
-	log_name(seq, name);
 	buf_init(&own, BLOB_MAX_BYTES);
-	buf_init(&there, BLOB_MAX_BYTES);
 	r = volume_outlog_read(v, seq, &own);
-	if (r == ERR_NOENT) { /* it was removed when it was stored */
-		buf_done(&own);
-		buf_done(&there);
-		return 0;
-	}
 	if (r == 0)
-		r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
-	if (r == 0 && (own.len != there.len || memcmp(own.data, there.data, own.len) != 0))
-		r = err_note(ERR_FENCED,
-		             "%s was stored by another writer; what this machine has is kept in %s",
-		             name, v->dir);
+		r = volume_compare_stored(v, seq, &own);
+	else if (r == ERR_NOENT)
+		r = 0;
 	buf_done(&own);
-	buf_done(&there);
 	return r;
 }
 
@@ -473,6 +463,15 @@ static int make_root(struct volume *v)
 	return r;
 }
 
+/* Which packs a waiting log object names is not known any more: all of them are stored before it. */
+static void bind_packs(struct volume *v)
+{
+	lock_take(&v->upload_lock);
+	for (struct volume_outlog *o = v->outlog_head; o; o = o->next)
+		o->last_pack = index_state(v->ix)->next_pack - 1;
+	lock_drop(&v->upload_lock);
+}
+
 static int settle(struct volume *v)
 {
 	int r;
@@ -483,6 +482,7 @@ static int settle(struct volume *v)
 	if (r == 0)
 		r = packs_drop_unknown(v->packs);
 	packs_start_at(v->packs, index_state(v->ix)->next_pack);
+	bind_packs(v);
 	lock_drop(&v->lock);
 	if (r == 0)
 		r = make_root(v);

@@ -6,6 +6,8 @@
 #include "util/codec.h"
 #include "util/err.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct tally {
@@ -37,7 +39,74 @@ static int count_change(void *ctx, const struct volume_change *change)
 	return t->fn ? t->fn(t->ctx, change) : 0;
 }
 
-/* Every path on its own, but one that lies below another named one only once. */
+/* Slashes at the ends and doubled ones do not count. */
+static char *clean_path(const char *path)
+{
+	char *out = strdup(path);
+	size_t n = 0;
+
+	for (size_t i = 0; out && path[i]; i++)
+		if (path[i] != '/' || (n > 0 && out[n - 1] != '/'))
+			out[n++] = path[i];
+	if (out)
+		out[n > 0 && out[n - 1] == '/' ? n - 1 : n] = '\0';
+	return out;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 &&
+	       (path[len] == '\0' || path[len] == '/' || len == 0);
+}
+
+/* The paths without those that another one covers. */
+struct scope {
+	char **path;
+	size_t count;
+};
+
+static void scope_done(struct scope *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->path[i]);
+	free(s->path);
+}
+
+static int scope_make(const char *const *paths, size_t npaths, struct scope *ret)
+{
+	struct scope s = {.path = calloc(npaths + 1, sizeof(char *))};
+
+	if (!s.path)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < npaths; i++) {
+		char *path = clean_path(paths[i]);
+		bool covered = false;
+		size_t kept = 0;
+
+		if (!path) {
+			scope_done(&s);
+			return ERR_NOMEM;
+		}
+		for (size_t k = 0; k < s.count; k++)
+			covered |= is_below(path, s.path[k]);
+		for (size_t k = 0; k < s.count; k++) {
+			if (!covered && is_below(s.path[k], path))
+				free(s.path[k]);
+			else
+				s.path[kept++] = s.path[k];
+		}
+		s.count = kept;
+		if (covered)
+			free(path);
+		else
+			s.path[s.count++] = path;
+	}
+	*ret = s;
+	return 0;
+}
+
 static int preview(struct volume *v, int64_t at, const char *const *paths, size_t npaths,
                    struct tally *t)
 {
@@ -131,14 +200,12 @@ static int apply_plan(struct volume *v, struct restore_plan *p)
 	return volume_apply(v, &op);
 }
 
-int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_t npaths,
-                   bool dry_run, volume_change_fn fn, void *ctx, struct volume_restore_totals *ret,
-                   int64_t *ret_undo)
+static int restore_scope(struct volume *v, int64_t at, const struct scope *scope, bool dry_run,
+                         struct tally *t, int64_t *ret_undo)
 {
-	struct volume_restore_totals totals = {0};
-	struct tally t = {&totals, fn, ctx};
+	const char *const *paths = (const char *const *)scope->path;
 	struct restore_plan p = {.v = v, .at = at};
-	int64_t undo = 0;
+	int64_t done;
 	int r;
 
 	buf_init(&p.names, OP_RECORD_MAX);
@@ -148,24 +215,38 @@ int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_
 		r = err_note(ERR_NOHISTORY, "there is no epoch e%lld", (long long)at);
 	lock_drop(&v->lock);
 	if (r == 0 && !dry_run)
-		r = volume_epoch_end(v, &undo); /* what is there now stays reachable */
+		r = volume_epoch_end(v, ret_undo); /* what is there now stays reachable */
 	if (r == 0)
-		r = preview(v, at, paths, npaths, &t);
+		r = preview(v, at, paths, scope->count, t);
 	lock_take(&v->lock);
 	if (r == 0) {
 		p.next_ino = index_state(v->ix)->next_ino;
-		r = restore_plan_make(&p, paths, npaths);
+		r = restore_plan_make(&p, paths, scope->count);
 	}
 	if (r == 0 && !dry_run)
 		r = apply_plan(v, &p);
 	lock_drop(&v->lock);
 	if (r == 0 && !dry_run) {
-		int64_t done;
-
 		r = volume_epoch_end(v, &done);
 		tell(v, &p);
 	}
 	restore_plan_done(&p);
+	return r;
+}
+
+int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_t npaths,
+                   bool dry_run, volume_change_fn fn, void *ctx, struct volume_restore_totals *ret,
+                   int64_t *ret_undo)
+{
+	struct volume_restore_totals totals = {0};
+	struct tally t = {&totals, fn, ctx};
+	struct scope scope = {0};
+	int64_t undo = 0;
+	int r = scope_make(paths, npaths, &scope);
+
+	if (r == 0)
+		r = restore_scope(v, at, &scope, dry_run, &t, &undo);
+	scope_done(&scope);
 	if (r != 0)
 		return r;
 	*ret = totals;

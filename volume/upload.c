@@ -125,17 +125,26 @@ static int store_pack(struct volume *v, const struct pack_info *info)
 	return r;
 }
 
-/* The number is taken: by ourselves, or by another writer? */
-static int compare_stored(struct volume *v, const char *name, const struct buf *sealed)
+int volume_compare_stored(struct volume *v, uint64_t seq, const struct buf *sealed)
 {
-	struct buf there;
+	char name[BLOB_NAME_MAX + 1];
+	struct buf there, content;
 	int r;
 
+	log_name(seq, name);
 	buf_init(&there, BLOB_MAX_BYTES);
+	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
-	if (r == 0 &&
-	    (there.len != sealed->len || memcmp(there.data, sealed->data, sealed->len) != 0))
-		r = err_note(ERR_FENCED, "%s was stored by another writer", name);
+	if (r != 0 ||
+	    (there.len == sealed->len && memcmp(there.data, sealed->data, sealed->len) == 0))
+		goto out;
+	/* only an object that is whole and authentic is another writer's: anything else is damage,
+	 * or half a reply */
+	r = object_open(v->object_keys, OBJECT_LOG, name, there.data, there.len, &content);
+	r = r == 0 ? err_note(ERR_FENCED, "%s was stored by another writer", name)
+	           : err_note(r, "%s", name);
+out:
+	buf_wipe(&content);
 	buf_done(&there);
 	return r;
 }
@@ -225,7 +234,7 @@ static int store_log(struct volume *v, uint64_t seq)
 	} else {
 		r = blob_put_new(v->params.store, name, sealed.data, sealed.len);
 		if (r == ERR_EXIST)
-			r = compare_stored(v, name, &sealed);
+			r = volume_compare_stored(v, seq, &sealed);
 		note_answer(v, r);
 		if (r == ERR_FENCED) {
 			lock_take(&v->lock);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The documents agree with the tree and the program: files and links that they name exist, commands, options and mount
-# options are in the help, tests named in brackets are in their file, and each row "| `NAME` | number | `file` |" gives the
-# constant's value. AMBERFS names the program.
+# options are in the help, targets of make in the Makefile, tests named in brackets are in their file, and each row
+# "| `NAME` | number | `file` |" gives the constant's value. AMBERFS names the program.
 set -u
 amberfs=$(realpath "${AMBERFS:?the path of the program}")
 cd "$(dirname "$0")/../.." || exit 99

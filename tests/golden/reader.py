@@ -443,6 +443,10 @@ class State:
             for key in list(table.now[ino]):
                 table.remove(ino, key)
 
+    def filekey(self, ino, master, wrapped):
+        need(stat.S_ISREG(self.inode(ino).mode) and ino not in self.filekeys, f"a file key for inode {ino}")
+        self.filekeys[ino] = (master, wrapped)
+
     def pack(self, num, name):
         need(num not in self.packs, f"pack {num} is there")
         self.packs[num] = (name, 0)
@@ -487,8 +491,6 @@ class State:
                     table.remove(ino, key)
             for key, value in rows.items():
                 table.set(ino, key, value)
-        if src in self.filekeys:
-            self.filekeys.setdefault(ino, self.filekeys[src])
         self.next_ino = max(self.next_ino, ino + 1)
 
 
@@ -584,6 +586,8 @@ def apply_record(state, data, what):
         need(state.snapshots.pop(f.blob(255), None) is not None, "no such snapshot")
     elif kind == 15:
         apply_restore(state, f)
+    elif kind == 16:
+        state.filekey(f.var(), f.var(2**32 - 1), f.bytes(40))
     else:
         raise Bad(f"{what}: a record of type {kind}, which this reader does not know")
     f.end()
@@ -631,13 +635,17 @@ def load_row(state, f):
     elif table == 4:
         state.xattrs.load(f.var(), f.blob(255), f.blob(65536), born, died)
     elif table == 5:
-        state.filekeys[f.var()] = (f.var(2**32 - 1), f.bytes(40))
+        number = f.var()
+        state.filekeys[number] = f.var(2**32 - 1), f.bytes(40)
     elif table == 6:
-        state.packs[f.var()] = (f.bytes(16), f.var())
+        number = f.var()
+        state.packs[number] = f.bytes(16), f.var()
     elif table == 7:
-        state.ends[f.var()] = f.number("q")
+        number = f.var()
+        state.ends[number] = f.number("q")
     elif table == 8:
-        state.snapshots[f.blob(255)] = f.var()
+        name = f.blob(255)
+        state.snapshots[name] = f.var()
         f.number("q")
     else:
         raise Bad(f"{f.what}: a row of table {table}, which this reader does not know")

@@ -61,8 +61,9 @@ struct diff {
 	char *why;
 };
 
-/* Where @path, in the new tree, was before the folders above it were moved; NULL when none was. */
-static const char *moved_from(const struct diff *d, const char *path)
+/* Where @path, in the new tree, was before it or (only, with @above) the folders above it were
+ * moved; NULL when none was. */
+static const char *moved_from(const struct diff *d, const char *path, bool above)
 {
 	const struct past_change *best = NULL;
 	char old[16384];
@@ -71,7 +72,7 @@ static const char *moved_from(const struct diff *d, const char *path)
 		const struct past_change *c = &d->got->changes[i];
 
 		if (c->kind == VOLUME_RENAMED && tree_below(path, c->path) &&
-		    (!best || strlen(c->path) > strlen(best->path)))
+		    !(above && c->path == path) && (!best || strlen(c->path) > strlen(best->path)))
 			best = c;
 	}
 	if (!best)
@@ -80,9 +81,9 @@ static const char *moved_from(const struct diff *d, const char *path)
 	return model_intern(old, strlen(old));
 }
 
-static const struct model_node *moved_node(const struct diff *d, const char *path)
+static const struct model_node *moved_node(const struct diff *d, const char *path, bool above)
 {
-	const char *old = moved_from(d, path);
+	const char *old = moved_from(d, path, above);
 
 	return old ? tree_list_find(&d->from, old) : NULL;
 }
@@ -95,7 +96,7 @@ static const struct model_node *counterpart(const struct diff *d, const char *pa
 
 	if (then && then->ino == now->ino)
 		return then;
-	then = moved_node(d, path);
+	then = moved_node(d, path, false);
 	return then && then->ino == now->ino ? then : NULL;
 }
 
@@ -131,7 +132,7 @@ static bool check_true(const struct diff *d, const struct past_change *c)
 		return true;
 	case VOLUME_REMOVED:
 		if (!then || c->before_ino != then->ino)
-			then = moved_node(d, c->path);
+			then = moved_node(d, c->path, true);
 		if (!then || c->before_ino != then->ino || (now && now->ino == then->ino))
 			return tree_say(d->why, c->path, "removed, but was not there or is still");
 		return true;
@@ -142,7 +143,7 @@ static bool check_true(const struct diff *d, const struct past_change *c)
 		return true;
 	case VOLUME_CHANGED:
 		if (!then)
-			then = moved_node(d, c->path);
+			then = moved_node(d, c->path, true);
 		if (then && then->ino != now->ino && !counterpart(d, c->path, now))
 			return true;
 		then = counterpart(d, c->path, now);
@@ -182,6 +183,8 @@ static bool check_new(const struct diff *d, const struct tree_path *p)
 		return true;
 	then = counterpart(d, p->path, p->node);
 	if (!then)
+		then = tree_list_find(&d->from, p->path);
+	if (!then)
 		return tree_say(d->why, p->path, "is new, and not named");
 	if (model_is_dir(p->node))
 		flags |= TREE_ANY_MTIME;
@@ -195,7 +198,9 @@ static bool check_old(const struct diff *d, const struct tree_path *p)
 {
 	const struct model_node *now = tree_list_find(&d->to, p->path);
 
-	if ((now && now->ino == p->node->ino) || is_named(d, p->path, true))
+	/* Another file in its place: if it differs, the new path is named, or check_new()
+	 * complains. */
+	if (now || is_named(d, p->path, true))
 		return true;
 	for (size_t i = 0; i < d->got->n; i++) {
 		const struct past_change *c = &d->got->changes[i];
@@ -220,6 +225,9 @@ static bool check_named_once(const struct diff *d)
 		if (!tree_below(c->path, d->top) &&
 		    !(c->old_path && tree_below(c->old_path, d->top)))
 			return tree_say(d->why, c->path, "is not below the path asked for");
+		for (size_t k = 0; k < d->got->n; k++)
+			if (c->kind == VOLUME_REMOVED && d->got->changes[k].old_path == c->path)
+				return tree_say(d->why, c->path, "is removed and renamed");
 		for (size_t k = 0; k < i; k++)
 			if (d->got->changes[k].path == c->path &&
 			    (d->got->changes[k].kind == c->kind ||

@@ -8,7 +8,7 @@
 #   STORY_STORE      "dir:PATH" for a folder as the store; default is the real server
 #   STORY_FILES      about how many files
 #   STORY_KEEP       not empty: keep the work folder of a failed run
-#   VALGRIND         a prefix for the daemon, which then runs in the foreground
+#   STORY_VALGRIND   not empty: the daemons run in the foreground under valgrind
 set -u
 exec </dev/null
 
@@ -20,6 +20,8 @@ s3_dir=
 s3_port=
 failed=0
 pids=()
+valgrind=()
+foreground=
 
 # With CI=true what is missing is a failure.
 skip() {
@@ -156,6 +158,9 @@ story_begin() {
 	# a daemon has no stderr for the sanitizers' words
 	export ASAN_OPTIONS="log_path=$work/sanitizer/asan:${ASAN_OPTIONS:-}"
 	export UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/sanitizer/ubsan:${UBSAN_OPTIONS:-}"
+	# -q: a log with words in it is a finding
+	[ -z "${STORY_VALGRIND:-}" ] || valgrind=(valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
+		--errors-for-leak-kinds=definite --num-callers=25 --log-file="$work/sanitizer/valgrind.%p")
 	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0
 }
 
@@ -254,16 +259,16 @@ volume_init() {
 		<"$work/init.json" >"$work/recovery")
 }
 
-# volume_mount OPTIONS...: until it is usable; with VALGRIND the daemon runs under it.
+# volume_mount OPTIONS...: until it is usable; under valgrind in the foreground.
 volume_mount() {
 	local pid i
-	if [ -z "${VALGRIND:-}" ]; then
+	if [ ${#valgrind[@]} = 0 ]; then
 		timeout 240 "$AMBERFS" mount ${store_options[@]+"${store_options[@]}"} "$@" "$store" "$mnt"
 		return
 	fi
-	# shellcheck disable=SC2086
-	$VALGRIND "$AMBERFS" mount -f ${store_options[@]+"${store_options[@]}"} "$@" "$store" "$mnt" 2>>"$work/foreground.log" &
+	"${valgrind[@]}" "$AMBERFS" mount -f ${store_options[@]+"${store_options[@]}"} "$@" "$store" "$mnt" 2>>"$work/foreground.log" &
 	pid=$!
+	foreground=$pid
 	pids+=("$pid")
 	for ((i = 0; i < 1200; i++)); do
 		# a dead mount is still there while the new one begins
@@ -275,6 +280,12 @@ volume_mount() {
 	done
 	tail -n 5 "$work/foreground.log"
 	return 1
+}
+
+volume_umount() {
+	timeout 120 "$AMBERFS" umount "$mnt" || return 1
+	[ -n "$foreground" ] || return 0
+	wait "$foreground" || { echo "the daemon ended with $?"; return 1; }
 }
 
 # status_of KEY: a value of `status --json`.

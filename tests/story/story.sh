@@ -226,6 +226,6 @@ unset AMBERFS_PASSPHRASE_FILE
 must "mount with the recovery code" volume_mount --recovery-code-file "$work/recovery"
 from_the_store "recovery code"
 check "git is still content" git_is_fine "$mnt/clone"
-check "umount" "$AMBERFS" umount "$mnt"
+check "umount" volume_umount
 check "no errors in the daemon's logs" no_errors_in_logs
 story_verdict
