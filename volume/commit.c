@@ -275,7 +275,7 @@ static int commit_once(struct volume *v, unsigned flags)
 	if (r == 0)
 		note_local_commit(v);
 	if (r == 0 && flags & COMMIT_CUT && v->log_dirty)
-		r = compose_if_room(v);
+		r = flags & COMMIT_STORE ? volume_compose(v) : compose_if_room(v);
 	return r;
 }
 
@@ -362,7 +362,7 @@ int volume_commit(struct volume *v, unsigned flags)
 	r = commit_once(v, flags);
 	if (r == 0)
 		r = tidy(v);
-	if (r != 0 && r != ERR_POISONED) {
+	if (r != 0 && r != ERR_POISONED && !(r == ERR_NOSPC && flags & COMMIT_STORE)) {
 		fail(v, r);
 		r = err_note(ERR_POISONED, "%s: %s", err_text(r), err_note_text());
 	}

@@ -136,6 +136,7 @@ void volume_poison(struct volume *v, int code);
 enum commit_flags {
 	COMMIT_CUT = 1,   /* end the log object too, when it has changes */
 	COMMIT_EPOCH = 2, /* and the epoch */
+	COMMIT_STORE = 4, /* say so (ERR_NOSPC) when the log object cannot be made now */
 };
 
 /** Make everything applied before the call durable. Takes the locks. */

@@ -339,6 +339,26 @@ static int restore_entry(struct restore_plan *p, uint64_t folder, const char *na
 	return copied ? fill_copy(p, ino, past) : restore_folder(p, past);
 }
 
+/*
+ * A folder above a path of the scope, which is not where it was. When it lives on elsewhere it
+ * stays what it is there (even if that place is in the scope, and goes), and a copy takes its
+ * place.
+ */
+static int stand_in_above(struct restore_plan *p, uint64_t old, uint64_t *ret)
+{
+	struct index_inode row;
+	bool copied;
+	int r = index_inode_get(p->v->ix, old, INDEX_NOW, &row);
+
+	if (r == 0 && row.nlink > 0 && find_copy(p, old, ret) != 0) {
+		r = make_copy(p, old, ret);
+		return r ? r : revive_once(p, *ret, old);
+	}
+	if (r != 0 && r != ERR_NOENT)
+		return r;
+	return stand_in(p, old, ret, &copied);
+}
+
 /* The folder that @path is in, made again (with nothing else in it) where it is not there any more.
  */
 static int parent_of_root(struct restore_plan *p, const char *path, uint64_t *ret,
@@ -350,7 +370,6 @@ static int parent_of_root(struct restore_plan *p, const char *path, uint64_t *re
 	for (;;) {
 		struct index_inode row;
 		uint64_t next_now, next_past;
-		bool copied;
 		size_t len;
 
 		path += strspn(path, "/");
@@ -371,7 +390,7 @@ static int parent_of_root(struct restore_plan *p, const char *path, uint64_t *re
 				return err_note(ERR_NOTDIR, "%.*s is not a folder now", (int)len,
 				                path);
 		} else if (next_past) {
-			r = stand_in(p, next_past, &next_now, &copied);
+			r = stand_in_above(p, next_past, &next_now);
 			if (r == 0)
 				r = add_step(p, OP_STEP_LINK, now, path, len, next_now, 0);
 		} else {

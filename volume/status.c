@@ -198,7 +198,7 @@ int volume_sync(struct volume *v, int64_t timeout_ms, const volatile bool *stop,
 	if (r == ERR_ROFS)
 		return 0;
 	if (r == 0)
-		r = volume_commit(v, COMMIT_CUT | COMMIT_EPOCH);
+		r = volume_commit(v, COMMIT_CUT | COMMIT_EPOCH | COMMIT_STORE);
 	if (r != 0)
 		return r;
 	lock_take(&v->lock);
