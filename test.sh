@@ -20,7 +20,7 @@ packages build-essential autoconf automake pkg-config xz-utils ca-certificates \
 
 plain=$PWD/build/test
 asan=$PWD/build/asan
-export BUILD_DIR=$plain SOURCE_DIR=$PWD AMBERFS=$plain/amberfs
+export BUILD_DIR=$plain SOURCE_DIR=$PWD AMBERFS=$plain/amberfs AMBERFS_ASAN=$asan/amberfs
 
 # ---- builds ----
 step autogen 120 ./autogen.sh
@@ -44,16 +44,16 @@ need mount step mount/snapshots 300 tests/mount/with_mount.sh tests/mount/snapsh
 need mount step mount/user 300 env MOUNT_OPTIONS=allow_other \
 	tests/mount/with_mount.sh tests/mount/user.sh
 shopt -s nullglob
-for script in tests/cli/*.sh tests/story/*.sh; do
+for script in tests/cli/*.sh tests/golden/test_*.sh tests/story/*.sh; do
 	case $script in
-	tests/cli/help-man.sh | tests/cli/quickstart-twice.sh) ;; # above in `make check`, and below
+	tests/cli/lib.sh | tests/cli/help-man.sh | tests/cli/quickstart-twice.sh) ;; # above in `make check`, and below
 	*) need mount step "${script#tests/}" 300 "$script" ;;
 	esac
 done
 
-# ---- the simulator, each time on seeds of its own; a failure prints its seed ----
-step 'sim' 150 "$plain/tests/sim/sim" --seed "$(date +%s)000" --seconds 60
-step 'sim asan' 150 "$asan/tests/sim/sim" --seed "$(date +%s)500" --seconds 60
+# ---- the simulator: the same seeds each time, so that a failure is the change's; SIM_SEED and SIM_RUNS for more ----
+step 'sim' 400 "$plain/tests/sim/sim" --seed "${SIM_SEED:-1}" --runs "${SIM_RUNS:-150}" --ops 2000
+step 'sim asan' 400 "$asan/tests/sim/sim" --seed "${SIM_SEED:-1001}" --runs 20 --ops 1500
 
 # ---- the shipped archive and the first five minutes ----
 step distcheck 900 make -C "$plain" -j2 distcheck

@@ -104,10 +104,16 @@ void fs_forget(struct fs *fs, uint64_t node, uint64_t count)
 static void on_restore(void *ctx, uint64_t ino, const char *name, size_t name_len)
 {
 	struct fs *fs = ctx;
+	char text[VOLUME_NAME_MAX + 1];
 
 	/* errors mean that the kernel does not know the inode or name, and need no answer */
 	if (name) {
-		fuse_lowlevel_notify_inval_entry(fs->session, ino, name, name_len);
+		if (name_len > VOLUME_NAME_MAX)
+			return;
+		/* the library sends the byte after the name too */
+		memcpy(text, name, name_len);
+		text[name_len] = '\0';
+		fuse_lowlevel_notify_inval_entry(fs->session, ino, text, name_len);
 		return;
 	}
 	fs_capability_changed(fs, ino);

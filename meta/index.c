@@ -253,7 +253,11 @@ static int begin(struct index *ix)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_BEGIN, ix->reader ? "BEGIN" : "BEGIN IMMEDIATE", &st);
-	return rc != 0 ? rc : index_stmt_run(ix, STMT_BEGIN, st);
+	if (rc == 0)
+		rc = index_stmt_run(ix, STMT_BEGIN, st);
+	if (rc == 0 && !ix->reader)
+		ix->began = true;
+	return rc;
 }
 
 static int end(struct index *ix)

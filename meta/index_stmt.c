@@ -54,6 +54,9 @@ int index_stmt_get(struct index *ix, enum index_stmt id, const char *sql, sqlite
 	sqlite3_stmt *st = ix->stmts[id];
 	int rc;
 
+	/* SQLite has rolled back by itself: what it would show now is the state of the last commit */
+	if (ix->began && id != STMT_BEGIN && sqlite3_get_autocommit(ix->db))
+		return err_note(ERR_IO, "index: it failed earlier; mount again");
 	if (st && !sqlite3_stmt_busy(st)) {
 		*ret = st;
 		return 0;

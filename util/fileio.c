@@ -298,6 +298,20 @@ int fileio_mkdir(const struct fileio *io, const char *path)
 	return io->mkdir(io, path);
 }
 
+static int sync_parent(const struct fileio *io, const char *path)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return fileio_sync_dir(io, ".");
+	if (slash == path)
+		return fileio_sync_dir(io, "/");
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	return fileio_sync_dir(io, parent);
+}
+
 int fileio_mkdirs(const struct fileio *io, const char *path)
 {
 	char part[PATH_MAX];
@@ -313,6 +327,8 @@ int fileio_mkdirs(const struct fileio *io, const char *path)
 			continue;
 		part[i] = '\0';
 		r = fileio_mkdir(io, part);
+		if (r == 0)
+			r = sync_parent(io, part);
 		if (r != 0 && r != ERR_EXIST)
 			return r;
 		part[i] = i < len ? '/' : '\0';

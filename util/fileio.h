@@ -95,7 +95,7 @@ int fileio_remove(const struct fileio *io, const char *path);
 /** Make a folder (0700). ERR_EXIST when something is there. */
 int fileio_mkdir(const struct fileio *io, const char *path);
 
-/** Make @path and the folders above it; existing ones are fine. */
+/** Make @path and the folders above it, durably; existing ones are fine. */
 int fileio_mkdirs(const struct fileio *io, const char *path);
 
 /** Call @fn for each name in folder @path ("." and ".." left out), in no order; stops when @fn

@@ -461,10 +461,14 @@ static int hand_out(struct diff *d, volume_change_fn fn, void *ctx)
 
 	for (size_t i = 0; i < d->count; i++) {
 		struct result *res = &d->results[i];
+		/* a path that goes is met twice where its folder was moved and replaced */
+		bool again = i + 1 < d->count && res->change.kind == VOLUME_REMOVED &&
+		             d->results[i + 1].change.kind == VOLUME_REMOVED &&
+		             strcmp(res->path, d->results[i + 1].path) == 0;
 
 		res->change.path = res->path;
 		res->change.old_path = res->old_path;
-		if (r == 0 && fn)
+		if (r == 0 && fn && !again)
 			r = fn(ctx, &res->change);
 		free(res->path);
 		free(res->old_path);

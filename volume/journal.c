@@ -126,9 +126,9 @@ static void keep_chain(struct journal *j)
 {
 	size_t start;
 
-	qsort(j->live, j->nlive, sizeof(*j->live), by_seq);
 	if (j->nlive == 0)
 		return;
+	qsort(j->live, j->nlive, sizeof(*j->live), by_seq);
 	start = j->nlive - 1;
 	while (start > 0 && j->live[start - 1].seq + 1 == j->live[start].seq &&
 	       secret_equal(j->live[start - 1].tag, j->live[start].prev, SEAL_TAG_BYTES))
@@ -180,6 +180,30 @@ static int make_ring(struct journal *j)
 	return r ? r : file_sync(j->file);
 }
 
+/*
+ * J3 for the newest batch: after a failed sync and a restart of the program alone, the kernel may
+ * show bytes that the disk does not have, and think them clean. Written again, they are synced
+ * again.
+ */
+static int settle_newest(struct journal *j)
+{
+	const struct batch_place *p = j->nlive ? &j->live[j->nlive - 1] : NULL;
+	uint8_t *bytes = p ? malloc(p->bytes) : NULL;
+	int r = 0;
+
+	if (!p)
+		return 0;
+	if (!bytes)
+		return ERR_NOMEM;
+	r = file_pread_all(j->file, bytes, p->bytes, p->off);
+	if (r == 0)
+		r = file_pwrite(j->file, bytes, p->bytes, p->off);
+	if (r == 0)
+		r = file_sync(j->file);
+	free(bytes);
+	return r;
+}
+
 static int open_ring(struct journal *j, const struct fileio *io, const char *path,
                      uint64_t size_bytes)
 {
@@ -198,7 +222,8 @@ static int open_ring(struct journal *j, const struct fileio *io, const char *pat
 		return r ? r : make_ring(j);
 	}
 	j->size = have;
-	return scan(j);
+	r = scan(j);
+	return r ? r : settle_newest(j);
 }
 
 int journal_open(const struct fileio *io, const char *path, const uint8_t *log_key,
@@ -429,6 +454,8 @@ void journal_release(struct journal *j, uint64_t seq)
 	 */
 	if (n == j->nlive && n > 0)
 		n--;
+	if (n == 0)
+		return;
 	memmove(j->live, j->live + n, (j->nlive - n) * sizeof(*j->live));
 	j->nlive -= n;
 }

@@ -8,9 +8,9 @@
  *   u8   codec of the records (0: as they are)
  *   u8   flags: 1 the last record ends an epoch
  *   u64  sequence number
- *   u64  writer id: random, one for each mount
+ *   u64  writer id: random, one for each state folder
  *   32   SHA-256 of the sealed object before this one, zeros for the first
- *   i64  time it was made
+ *   i64  time of the last record
  *   ...  records (op.h) to the end
  */
 #include "volume/impl.h"

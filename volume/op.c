@@ -134,7 +134,7 @@ static void put_extent(struct buf *b, uint64_t ino, const struct index_extent *e
 
 static void get_extent(struct dec *d, uint64_t ino, struct index_extent *e)
 {
-	const uint64_t pages_max = VOLUME_SIZE_MAX / 4096 + 1;
+	const uint64_t pages_max = VOLUME_SIZE_MAX / 4096;
 	const uint8_t *salt;
 
 	memset(e, 0, sizeof(*e));

@@ -154,7 +154,8 @@ static int open_local(struct volume *v)
 		r = journal_open(v->params.io, path, keyring_log_key(v->keyring),
 		                 keyring_volume_id(v->keyring), v->params.rng,
 		                 v->params.journal_bytes, &v->journal);
-	return r;
+	/* the names of what was just made: nothing in a file is durable without its name */
+	return r ? r : fileio_sync_dir(v->params.io, v->dir);
 }
 
 /* The index is a cache: one that is damaged, or fits nothing, is made again. */

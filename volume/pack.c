@@ -201,6 +201,7 @@ static int list_one(void *ctx, const char *name, bool stored)
 	pack->announced = true;
 	p->local_bytes += info.size_bytes;
 	if (!stored) {
+		pack->left_over = true;
 		p->unstored_bytes += info.size_bytes;
 		p->unstored_packs++;
 	}
@@ -224,11 +225,9 @@ static int make_folder(struct packs *p, const char *name, fileio_name_fn fn)
 
 	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
 	r = fileio_mkdir(p->params.io, path);
-	if (r == 0)
+	if (r == 0 || r == ERR_EXIST)
 		r = fileio_sync_dir(p->params.io, p->dir);
-	if (r != 0 && r != ERR_EXIST)
-		return r;
-	return fileio_list(p->params.io, path, fn, p);
+	return r ? r : fileio_list(p->params.io, path, fn, p);
 }
 
 int packs_open(const struct packs_params *params, struct packs **ret)
@@ -489,7 +488,7 @@ void packs_wait_idle(struct packs *p)
 /* Random bytes up to the padded size: they look like the rest. */
 static int pad(struct packs *p, struct pack *pack, uint64_t *ret_size)
 {
-	uint64_t size = object_padme(pack->size);
+	uint64_t size = pack->size < PACK_MIN_BYTES ? PACK_MIN_BYTES : object_padme(pack->size);
 	uint64_t at = pack->size;
 	uint8_t *junk = NULL;
 	int r = 0;
@@ -512,6 +511,29 @@ static int pad(struct packs *p, struct pack *pack, uint64_t *ret_size)
 	return r;
 }
 
+/*
+ * A pack of a former run: after a sync that failed, the kernel may show bytes that the disk does
+ * not have, and think them clean. Written again, they are synced again.
+ */
+static int write_again(struct pack *pack)
+{
+	uint8_t *bytes = malloc(DEFAULT_PIECE);
+	int r = bytes ? 0 : ERR_NOMEM;
+
+	for (uint64_t at = 0; r == 0 && at < pack->size;) {
+		size_t n = 0;
+
+		r = file_pread(pack->file, bytes, DEFAULT_PIECE, at, &n);
+		if (r == 0 && n > 0)
+			r = file_pwrite(pack->file, bytes, n, at);
+		if (n == 0)
+			break;
+		at += n;
+	}
+	free(bytes);
+	return r;
+}
+
 int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 {
 	struct pack *pack;
@@ -526,11 +548,19 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 	r = packs_use(p, pack);
 	if (r != 0)
 		return r;
-	r = pad(p, pack, &size);
+	if (pack->left_over)
+		r = write_again(pack);
 	if (r == 0)
+		r = pad(p, pack, &size);
+	if (r == 0) {
 		r = file_sync(pack->file);
-	if (r == 0)
-		r = sync_folder(p, "packs");
+		if (r == 0)
+			r = sync_folder(p, "packs");
+		/* whatever it was, what should have been written may be gone: a second sync would
+		 * not say so */
+		if (r == ERR_NOSPC)
+			r = ERR_IO;
+	}
 	if (r == 0) {
 		lock_take(&p->lock);
 		pack->dirty = false;

@@ -26,6 +26,7 @@
 #define PACK_NAME_BYTES 16
 #define PACK_CHUNK_BYTES (256u * 1024)
 #define PACK_OPEN_FILES_MAX 128
+#define PACK_MIN_BYTES 4096 /* so that a pack of one small file does not show its size */
 
 struct packs;
 struct pack;

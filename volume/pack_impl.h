@@ -26,6 +26,7 @@ struct pack {
 	struct file *file; /* NULL when not open */
 	uint64_t last_use;
 	bool announced;
+	bool left_over;  /* of a former run, not ended by it */
 	bool known;      /* the index has it */
 	bool dirty;      /* bytes put since the last sync */
 	bool name_dirty; /* the file's name may not be durable */

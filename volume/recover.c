@@ -463,7 +463,8 @@ static int make_root(struct volume *v)
 	return r;
 }
 
-/* Which packs a waiting log object names is not known any more: all of them are stored before it. */
+/* Which packs a waiting log object names is not known any more: all of them are stored before it.
+ */
 static void bind_packs(struct volume *v)
 {
 	lock_take(&v->upload_lock);

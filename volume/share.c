@@ -99,11 +99,12 @@ static int copy_bytes(struct volume *v, uint64_t src, uint64_t src_off, uint64_t
 	return r;
 }
 
-int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
-                uint64_t len, uint64_t *ret_n)
+/* How the range can be copied; *len is clipped to what there is. With the destination's file lock.
+ */
+static int plan_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst,
+                     uint64_t dst_off, uint64_t *len, bool *ret_share)
 {
 	struct volume_attr a, b;
-	struct share s = {.dst = dst};
 	int r = volume_getattr(v, src, VOLUME_NOW, &a);
 
 	if (r == 0)
@@ -112,41 +113,53 @@ int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, 
 		return r;
 	if (!S_ISREG(a.mode) || !S_ISREG(b.mode))
 		return ERR_INVAL;
-	if (dst_off > VOLUME_SIZE_MAX)
-		return ERR_FBIG;
 	if (src_off >= a.size)
-		len = 0;
-	else if (len > a.size - src_off)
-		len = a.size - src_off;
-	*ret_n = 0;
-	if (len == 0)
-		return 0;
-	if (len > VOLUME_SIZE_MAX - dst_off)
+		*len = 0;
+	else if (*len > a.size - src_off)
+		*len = a.size - src_off;
+	if (dst_off > VOLUME_SIZE_MAX || *len > VOLUME_SIZE_MAX - dst_off)
 		return ERR_FBIG;
-	if (src == dst && src_off < dst_off + len && dst_off < src_off + len)
+	if (src == dst && src_off < dst_off + *len && dst_off < src_off + *len)
 		return ERR_INVAL;
-	if (src_off % PAGE_BYTES || dst_off % PAGE_BYTES)
-		return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
-	if (len % PAGE_BYTES && dst_off + len < b.size) {
-		if (len < PAGE_BYTES)
-			return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
-		len -= len % PAGE_BYTES;
+	*ret_share = src_off % PAGE_BYTES == 0 && dst_off % PAGE_BYTES == 0;
+	/* a part of a page in the middle of the destination: whole pages first */
+	if (*ret_share && *len % PAGE_BYTES && dst_off + *len < b.size) {
+		if (*len > PAGE_BYTES)
+			*len -= *len % PAGE_BYTES;
+		else
+			*ret_share = false;
 	}
-	if (len % PAGE_BYTES &&
-	    src_off + len < a.size) /* the page would bring along what lies behind the range */
-		return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
-	s.from = src_off / PAGE_BYTES;
-	s.to = (src_off + len + PAGE_BYTES - 1) / PAGE_BYTES;
-	s.dst_page = dst_off / PAGE_BYTES;
-	s.extents = calloc(SHARE_EXTENTS_MAX, sizeof(*s.extents));
-	if (!s.extents)
-		return ERR_NOMEM;
+	/* the last page would bring along what lies behind the range */
+	if (*len % PAGE_BYTES && src_off + *len < a.size)
+		*ret_share = false;
+	return 0;
+}
+
+int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
+                uint64_t len, uint64_t *ret_n)
+{
+	struct share s = {.dst = dst};
+	bool share = false;
+	int r;
+
+	*ret_n = 0;
 	lock_take(volume_file_lock(v, dst));
-	lock_take(&v->lock);
-	r = share_pages(v, &s, src, dst_off, len, ret_n);
-	lock_drop(&v->lock);
+	r = plan_copy(v, src, src_off, dst, dst_off, &len, &share);
+	if (r == 0 && share && len > 0) {
+		s.from = src_off / PAGE_BYTES;
+		s.to = (src_off + len + PAGE_BYTES - 1) / PAGE_BYTES;
+		s.dst_page = dst_off / PAGE_BYTES;
+		s.extents = calloc(SHARE_EXTENTS_MAX, sizeof(*s.extents));
+		r = s.extents ? 0 : ERR_NOMEM;
+		lock_take(&v->lock);
+		if (r == 0)
+			r = share_pages(v, &s, src, dst_off, len, ret_n);
+		lock_drop(&v->lock);
+		free(s.extents);
+	}
 	lock_drop(volume_file_lock(v, dst));
-	free(s.extents);
+	if (r == 0 && !share && len > 0)
+		return copy_bytes(v, src, src_off, dst, dst_off, len, ret_n);
 	volume_relieve(v);
 	return r;
 }

@@ -108,9 +108,10 @@ int state_open(struct volume *v)
 		return r;
 	state_path(v, "outlog", outlog);
 	r = fileio_mkdir(v->params.io, outlog);
-	if (r == 0)
-		r = fileio_sync_dir(v->params.io, v->dir);
-	return r == ERR_EXIST ? 0 : r;
+	if (r != 0 && r != ERR_EXIST)
+		return r;
+	/* also when it was there: who made it may not have lived to sync it */
+	return fileio_sync_dir(v->params.io, v->dir);
 }
 
 struct removal {

@@ -130,6 +130,8 @@ static void ask_now(struct volume *v)
 {
 	lock_take(&v->upload_lock);
 	v->retry_mono_ns = 0;
+	if (v->store_error != ERR_FENCED)
+		v->store_error = 0;
 	cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
 }

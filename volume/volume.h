@@ -36,7 +36,7 @@
 #define VOLUME_TARGET_MAX 4095
 #define VOLUME_LINK_MAX 65000
 #define VOLUME_XATTR_MAX 65536
-#define VOLUME_SIZE_MAX ((uint64_t)INT64_MAX)
+#define VOLUME_SIZE_MAX ((uint64_t)INT64_MAX / 4096 * 4096) /* whole pages */
 #define VOLUME_RECOVERY_BYTES 64
 
 struct volume;

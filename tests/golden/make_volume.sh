@@ -49,6 +49,9 @@ new_things() {
 	rm going fifo
 	mv folder/sub moved
 	mv -T moved empty
+	rename 1 char character
+	rename 2 block folder/heir
+	rename 2 block folder/heir
 	setfattr -x user.colour folder/numbers
 	chmod 600 folder/heir
 	mkdir fresh
@@ -59,6 +62,14 @@ last_things() {
 	printf ' and more' >>fresh/file
 	ln fresh/file fresh/again
 	numbers 1 9 9 >folder/last
+}
+
+# rename FLAGS FROM TO: renameat2
+rename() {
+	python3 -c 'import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.renameat2(-100, os.fsencode(sys.argv[2]), -100, os.fsencode(sys.argv[3]), int(sys.argv[1])):
+    sys.exit(os.strerror(ctypes.get_errno()))' "$@"
 }
 
 # a log of more than a mebibyte, of which nothing remains
@@ -82,6 +93,8 @@ code=$("$amberfs" init --json "$store" | python3 -c 'import json, sys; print(jso
 moment old
 (cd "$mnt" && new_things)
 moment new
+moment removed
+"$amberfs" snapshot delete -C "$mnt" removed >/dev/null
 "$amberfs" restore -y --at old "$mnt/going" "$mnt/folder" >/dev/null
 # the first is a copy now, with a key of its own from here on, since the old one is `linked`
 printf 'written after' >>"$mnt/folder/numbers"

@@ -149,7 +149,8 @@ static bool check_true(const struct diff *d, const struct past_change *c)
 		then = counterpart(d, c->path, now);
 		if (!then)
 			return tree_say(d->why, c->path, "changed, but was not there");
-		if (!model_is_dir(now) && tree_node_same(then, now, TREE_EXACT, why))
+		/* data that was written again with the same bytes counts as changed */
+		if (!model_is_dir(now) && !c->content && tree_node_same(then, now, TREE_EXACT, why))
 			return tree_say(d->why, c->path, "changed, but nothing did");
 		if (!c->content && !content_same(then, now))
 			return tree_say(d->why, c->path, "changed content, but it does not say so");
@@ -184,6 +185,8 @@ static bool check_new(const struct diff *d, const struct tree_path *p)
 	then = counterpart(d, p->path, p->node);
 	if (!then)
 		then = tree_list_find(&d->from, p->path);
+	if (!then) /* another inode, the same to look at, in a folder that moved */
+		then = moved_node(d, p->path, true);
 	if (!then)
 		return tree_say(d->why, p->path, "is new, and not named");
 	if (model_is_dir(p->node))
@@ -210,8 +213,8 @@ static bool check_old(const struct diff *d, const struct tree_path *p)
 			continue;
 		snprintf(new, sizeof(new), "%s%s", c->path, p->path + strlen(c->old_path));
 		now = tree_list_find(&d->to, model_intern(new, strlen(new)));
-		if ((now && now->ino == p->node->ino) ||
-		    is_named(d, model_intern(new, strlen(new)), true))
+		/* another inode there: check_new() looks at it */
+		if (now || is_named(d, model_intern(new, strlen(new)), true))
 			return true;
 	}
 	return tree_say(d->why, p->path, "is gone, and not named");

@@ -159,8 +159,8 @@ story_begin() {
 	export ASAN_OPTIONS="log_path=$work/sanitizer/asan:${ASAN_OPTIONS:-}"
 	export UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/sanitizer/ubsan:${UBSAN_OPTIONS:-}"
 	# -q: a log with words in it is a finding; fuse-compatible: the daemon looks at its own mount
-	[ -z "${STORY_VALGRIND:-}" ] || valgrind=(valgrind -q --sim-hints=fuse-compatible --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
-		--errors-for-leak-kinds=definite --num-callers=25 --log-file="$work/sanitizer/valgrind.%p")
+	[ -z "${STORY_VALGRIND:-}" ] || valgrind=(valgrind -q --sim-hints=fuse-compatible --error-exitcode=99 --leak-check=full
+		--show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=25 --log-file="$work/sanitizer/valgrind.%p")
 	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0
 }
 

@@ -42,6 +42,13 @@ few_files() {
 	timeout 60 "$AMBERFS" sync --timeout 50 "$mnt"
 }
 
+# Another one with the same passphrase: its keyring and its lease are good ones, elsewhere.
+make_other_volume() {
+	"$AMBERFS" init "$work/other" >/dev/null && timeout 60 "$AMBERFS" mount "$work/other" "$mnt" || return 1
+	cp "$work/other/lease" "$work/other-lease" || return 1
+	timeout 60 "$AMBERFS" umount "$mnt"
+}
+
 make_volume() {
 	volume_init && volume_mount -o epoch=1 || return 1
 	few_files a1 && few_files a2 && many_names names1 && wait_checkpoint 0 || return 1
@@ -50,6 +57,8 @@ make_volume() {
 	cp -a "$AMBERFS_STATE_DIR" "$work/older-state" || return 1
 	few_files d1 && rm -rf "$mnt/a1" && few_files d2 || return 1
 	python3 "$story_here/manifest.py" "$mnt" >"$work/right.manifest" || return 1
+	# it is there only while the volume is mounted, and after a crash
+	cp "$store/lease" "$work/lease" || return 1
 	timeout 60 "$AMBERFS" umount "$mnt" || return 1
 	cp -a "$AMBERFS_STATE_DIR" "$work/knowing" && cp -a "$store" "$work/good"
 }
@@ -159,6 +168,7 @@ unset STORY_STORE
 store=$work/store
 store_options=()
 must "a volume with two checkpoints" make_volume
+must "another volume" make_other_volume
 cd "$work/good" || exit 1
 mapfile -t logs < <(find log -type f | sort)
 mapfile -t packs < <(find packs -type f -size +300k | sort)
@@ -181,11 +191,29 @@ object refused "$keyring" '' keyring flip0 flip50 flip99 flip100 cut cut1 longer
 fresh_store
 damage remove "$store/$keyring"
 wants 1 keyring "keyring remove" "$AMBERFS" mount "$store" "$mnt"
+fresh_store
+rm "$store/$keyring"
+cp "$work/other/$(cd "$work/other" && find keyring -type f)" "$store/$keyring"
+expect refused "keyring of another volume" "$newest"
 object refused "$after" "${logs[-1]}" "log" flip0 flip5 flip50 flip100 cut cut1 longer empty remove swap
 object right "${logs[1]}" '' "log before the checkpoint" flip50 remove
 object refused "$newest" "${manifests[0]}" "checkpoint manifest" flip0 flip50 flip100 cut cut1 longer empty swap
 object right "$newest" '' "checkpoint manifest" remove
 object refused "$part" "$other_part" "checkpoint part" flip0 flip50 flip100 cut cut1 longer empty remove swap
+for how in flip0 flip50 flip100 cut cut1 longer empty remove; do
+	fresh_store
+	cp "$work/lease" "$store/lease"
+	damage $how "$store/lease"
+	want=refused
+	[ $how != remove ] || want=right
+	expect $want "lease $how" lease
+done
+fresh_store
+cp "$work/lease" "$store/lease"
+expect right "lease of a crash" ''
+fresh_store
+cp "$work/other-lease" "$store/lease"
+expect refused "lease of another volume" lease
 object eio "${packs[0]}" "${packs[1]}" "pack" flip5 flip50 cut empty remove
 object harmless "${packs[0]}" '' "pack" flip100 cut1 longer
 fresh_store

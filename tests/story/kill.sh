@@ -94,6 +94,6 @@ must "mount from the store alone" volume_mount
 python3 "$story_here/manifest.py" "$mnt" >"$work/manifest.store"
 check "the store has all" diff "$work/manifest" "$work/manifest.store"
 check "and it is what was promised" verify
-check "umount" timeout 60 "$AMBERFS" umount "$mnt"
+check "umount" volume_umount
 check "no errors in the daemon's logs" no_errors_in_logs
 story_verdict
