@@ -36,8 +36,8 @@ check_build asan 1200 "$asan"
 
 # ---- a real server, real mounts ----
 need server step 'backend/run_s3' 600 tests/backend/run_s3.sh "$plain/tests/backend/conformance"
-need mount step mount/posix 600 tests/mount/with_mount.sh "$plain/tests/mount/posix"
-need mount step 'mount/posix asan' 900 env AMBERFS="$asan/amberfs" \
+need mount step mount/posix 600 env MOUNT_OPTIONS=allow_other tests/mount/with_mount.sh "$plain/tests/mount/posix"
+need mount step 'mount/posix asan' 900 env MOUNT_OPTIONS=allow_other AMBERFS="$asan/amberfs" \
 	tests/mount/with_mount.sh "$asan/tests/mount/posix"
 need mount step mount/programs 600 tests/mount/with_mount.sh tests/mount/programs.sh
 need mount step mount/snapshots 300 tests/mount/with_mount.sh tests/mount/snapshots.sh

@@ -71,6 +71,9 @@ static uint64_t process_started(uint32_t pid)
 	if (!read_text(path, text, sizeof(text)))
 		return 0;
 	at = strrchr(text, ')');
+	if (at &&
+	    (at[1] != ' ' || at[2] == 'Z' || at[2] == 'X')) /* dead, and only not yet buried */
+		return 0;
 	for (int field = 2; at && field < 22; field++) {
 		at = strchr(at, ' ');
 		at = at ? at + 1 : NULL;
@@ -169,7 +172,7 @@ static bool process_alive(const struct lease *l)
 		return false;
 	if (kill((pid_t)l->pid, 0) != 0 && errno != EPERM)
 		return false;
-	return process_started(l->pid) == l->started;
+	return process_started(l->pid) == l->started && l->started != 0;
 }
 
 static int check(struct volume *v, const struct lease *l)

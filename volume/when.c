@@ -319,7 +319,9 @@ static int when_locked(struct volume *v, const char *text, int64_t *ret_epoch, i
 	}
 	if (epoch_number(text, ret_epoch)) {
 		r = index_epoch_time(v->ix, *ret_epoch, ret_ns);
-		return r == 0 ? 0 : err_note(ERR_NOHISTORY, "there is no epoch %s", text);
+		return r == ERR_NOHISTORY || r == ERR_NOENT
+		           ? err_note(ERR_NOHISTORY, "there is no epoch %s", text)
+		           : r;
 	}
 	r = volume_time_parse(text, volume_wall_ns(v), &ns);
 	if (r != 0)

@@ -69,6 +69,12 @@ static void close_epochs(struct sim *s, int64_t until, struct model_state *befor
 
 		snprintf(text, sizeof(text), "e%" PRId64, e);
 		r = volume_when(s->v, text, &closed_epoch, &closed_ns);
+		if (is_disk(s, r)) { /* it ended, and the disk fails now: this is when */
+			s->disk_trouble = true;
+			closed_ns = s->clock.wall_ns;
+			closed_epoch = e;
+			r = 0;
+		}
 		if (r != 0 || closed_epoch != e)
 			sim_fail(s, "when %s: %s, epoch %" PRId64, text, err_name(r), closed_epoch);
 		history_add(&s->history, state, s->snaps, e + 1);
