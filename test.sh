@@ -44,11 +44,15 @@ need mount step mount/snapshots 300 tests/mount/with_mount.sh tests/mount/snapsh
 need mount step mount/user 300 env MOUNT_OPTIONS=allow_other \
 	tests/mount/with_mount.sh tests/mount/user.sh
 shopt -s nullglob
-for script in tests/cli/*.sh tests/golden/test_*.sh tests/story/*.sh; do
+for script in tests/cli/*.sh tests/golden/test_*.sh; do
 	case $script in
 	tests/cli/lib.sh | tests/cli/help-man.sh | tests/cli/quickstart-twice.sh) ;; # above in `make check`, and below
 	*) need mount step "${script#tests/}" 300 "$script" ;;
 	esac
+done
+# whole lives of a volume; AMBERFS_ASAN is for one of them
+for script in tests/story/*.sh; do
+	need server step "${script#tests/}" 480 "$script"
 done
 
 # ---- the simulator: the same seeds each time, so that a failure is the change's; SIM_SEED and SIM_RUNS for more ----

@@ -127,17 +127,13 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	    .f_namemax = VOLUME_NAME_MAX,
 	};
 	struct fs *fs = fs_of(req);
-	struct volume_status status;
+	struct volume_totals totals;
 	uint64_t used, nodes;
-	int r = volume_status(fs->volume, &status);
 
 	(void)ino;
-	if (r != 0) {
-		reply_code(req, r);
-		return;
-	}
-	used = status.bytes / BLOCK_BYTES + (status.bytes % BLOCK_BYTES != 0);
-	nodes = status.files + status.folders;
+	volume_totals(fs->volume, &totals);
+	used = totals.bytes / BLOCK_BYTES + (totals.bytes % BLOCK_BYTES != 0);
+	nodes = totals.files + totals.folders;
 	st.f_bfree = used < st.f_blocks ? st.f_blocks - used : 0;
 	st.f_bavail = st.f_bfree;
 	st.f_ffree = nodes < TOTAL_FILES ? TOTAL_FILES - nodes : 0;

@@ -153,6 +153,12 @@ static void cut_runs(struct volume *v, struct cut_info *info)
 	v->batch_dirty = false;
 }
 
+/* A full disk met here has lost something: it is not the kind that waiting mends. */
+static int lost(int r)
+{
+	return r == ERR_NOSPC ? ERR_IO : r;
+}
+
 /* The cut batch to the journal, durably (C1). Commit lock held; `lock` not needed. */
 static int write_batch(struct volume *v, const struct cut_info *info)
 {
@@ -172,7 +178,7 @@ static int write_batch(struct volume *v, const struct cut_info *info)
 	if (r == 0)
 		r = journal_sync(v->journal);
 	if (r != 0)
-		return r;
+		return lost(r);
 	v->log_dirty |= info->change;
 	buf_add(&v->log, v->cut.data, v->cut.len);
 	return buf_error(&v->log);
@@ -290,7 +296,7 @@ static int absorb(struct volume *v)
 	if (r == 0)
 		r = packs_sync(v->packs); /* what the released batches carried themselves */
 	if (r != 0)
-		return r;
+		return lost(r);
 	lock_take(&v->lock);
 	r = v->poison ? volume_writable(v) : 0;
 	if (r == 0) {
@@ -314,7 +320,7 @@ static int absorb(struct volume *v)
 		journal_release(v->journal, seq < v->composed_batch ? seq : v->composed_batch);
 		v->index_commit_mono_ns = clock_mono_ns(v->params.clock);
 	}
-	return r;
+	return lost(r);
 }
 
 /* A disk that is nearly full takes no new things: what is left is for the journal, the log and the

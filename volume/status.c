@@ -98,6 +98,17 @@ int volume_status(struct volume *v, struct volume_status *ret)
 	return 0;
 }
 
+void volume_totals(struct volume *v, struct volume_totals *ret)
+{
+	const struct index_state *s = index_state(v->ix);
+
+	lock_take(&v->lock);
+	ret->files = s->files;
+	ret->folders = s->folders;
+	ret->bytes = s->bytes;
+	lock_drop(&v->lock);
+}
+
 /* ---- sync ---- */
 
 /* Is log object @seq stored? Else *ret is the error that waiting cannot mend, or 0. */

@@ -172,7 +172,7 @@ static bool unix_seconds(const char *text, int64_t *ret)
 static bool time_of_day(const char *text, int64_t now_ns, int64_t *ret)
 {
 	time_t now = (time_t)(now_ns / SECOND_NS);
-	int64_t seconds, ns;
+	int64_t seconds = 0, ns;
 	struct tm tm;
 
 	if (!localtime_r(&now, &tm) || !clock_time(&text, &tm, &ns) || *text != '\0')

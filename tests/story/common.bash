@@ -97,12 +97,11 @@ daemon_pid() {
 	done 2>/dev/null | head -n 1
 }
 
-# Until the process $1 is gone; one that nobody reaps is as good as gone after five seconds.
+# Until the process $1 is gone; one that nobody reaps is as good as gone.
 wait_gone() {
 	local i
 	for ((i = 0; i < 300; i++)); do
-		[ -d "/proc/$1" ] || return 0
-		[ $i -lt 50 ] || ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null || return 0
+		[ -d "/proc/$1" ] && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null || return 0
 		sleep 0.1
 	done
 	return 1

@@ -37,11 +37,15 @@ writers_end() {
 }
 
 verify() {
-	local role
+	local role i bad=0 verifiers=()
 	for role in "${roles[@]}"; do
-		timeout 60 python3 "$story_here/writer.py" verify "$role" "$mnt" "$work/record.$role" >"$work/verify" 2>&1 ||
-			{ echo "$role: $(tail -n 2 "$work/verify")"; return 1; }
+		timeout 60 python3 "$story_here/writer.py" verify "$role" "$mnt" "$work/record.$role" >"$work/verify.$role" 2>&1 &
+		verifiers+=($!)
 	done
+	for i in "${!roles[@]}"; do
+		wait "${verifiers[i]}" || { bad=1; echo "${roles[i]}: $(tail -n 2 "$work/verify.${roles[i]}")"; }
+	done
+	return $bad
 }
 
 # One that is killed on its way.
@@ -60,7 +64,7 @@ round() {
 	writers_start "$1"
 	case $(($1 % 4)) in
 	1) pause 50 400 ;;
-	*) pause 300 2000 ;;
+	*) pause 300 1600 ;;
 	esac
 	if [ $(($1 % 5)) = 0 ]; then
 		timeout 20 "$AMBERFS" sync "$mnt" >/dev/null 2>&1 &
