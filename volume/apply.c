@@ -10,7 +10,8 @@
  * Invariants of the state, kept by every operation
  *   A1 an entry's inode exists; a folder has exactly one entry (the root none)
  *   A2 nlink of a file is the number of its entries; of a folder 2 + the number of folders in it, 0
- * once it has no entry A3 inode.pages is the number of pages in its extents, which do not overlap
+ *      once it has no entry
+ *   A3 inode.pages is the number of pages in its extents, which do not overlap
  *   A4 an inode's `born` is the epoch of the last change of its row, xattrs or extents
  */
 #include "volume/apply.h"

@@ -10,12 +10,14 @@
  *
  * Invariants
  *   C1 a batch is in the journal only when the sealed pages that it names are on the disk, or in
- * the batch itself C2 the index file never holds a change that the journal (or a log object) does
- * not: index_commit() runs only while every applied record is in a synced batch. For that moment
- * volume_absorb() holds the lock across one flush, about every ten seconds: the one place where a
- * lock is held across an fsync. C3 a batch is released when the index holds it durably and its log
- * object is durable in outlog/ C4 log object n is made once from the same records: its bytes are
- * the same when it is made again after a crash
+ *      the batch itself
+ *   C2 the index file never holds a change that the journal (or a log object) does not:
+ *      index_commit() runs only while every applied record is in a synced batch. For that moment
+ *      absorb() (about every ten seconds) and stand_still() (for a checkpoint) hold `lock` across
+ *      the flush of what little is left: the one place where it is held across an fsync.
+ *   C3 a batch is released when the index holds it durably and its log object is durable in outlog/
+ *   C4 log object n is made once from the same records: its bytes are the same when it is made
+ *      again after a crash
  */
 #include "volume/impl.h"
 
@@ -69,7 +71,8 @@ static void describe(const struct buf *records, struct log_header *h)
 	}
 }
 
-int volume_compose(struct volume *v)
+/* Commit lock held; @locked: `lock` too. */
+static int compose(struct volume *v, bool locked)
 {
 	char name[BLOB_NAME_MAX + 1];
 	struct log_header h = {.writer_id = v->writer_id};
@@ -81,11 +84,13 @@ int volume_compose(struct volume *v)
 
 	buf_init(&content, OBJECT_CONTENT_MAX);
 	buf_init(&sealed, OBJECT_CONTENT_MAX * 2);
-	lock_take(&v->lock);
+	if (!locked)
+		lock_take(&v->lock);
 	h.seq = s->log_seq + 1;
 	memcpy(h.prev_hash, s->log_hash, SHA256_BYTES);
 	last_pack = s->next_pack - 1;
-	lock_drop(&v->lock);
+	if (!locked)
+		lock_drop(&v->lock);
 	describe(&v->log, &h);
 	log_name(h.seq, name);
 	r = log_encode(&h, v->log.data, v->log.len, &content);
@@ -97,10 +102,12 @@ int volume_compose(struct volume *v)
 	if (r == 0)
 		r = write_outlog(v, h.seq, &sealed);
 	if (r == 0) {
-		lock_take(&v->lock);
+		if (!locked)
+			lock_take(&v->lock);
 		s->log_seq = h.seq;
 		memcpy(s->log_hash, hash, SHA256_BYTES);
-		lock_drop(&v->lock);
+		if (!locked)
+			lock_drop(&v->lock);
 		v->composed_batch = journal_next(v->journal) - 1;
 		v->log_bytes_since_checkpoint += sealed.len;
 		buf_reset(&v->log);
@@ -110,6 +117,11 @@ int volume_compose(struct volume *v)
 	buf_wipe(&content);
 	buf_done(&sealed);
 	return r;
+}
+
+int volume_compose(struct volume *v)
+{
+	return compose(v, false);
 }
 
 /* With `lock`: move the open batch to `cut`. */
@@ -388,40 +400,46 @@ int volume_end_packs(struct volume *v)
 	return r;
 }
 
-/* The moment when index, journal and log object all stand at the same place comes when nobody
- * changes anything for a while. */
-static int boundary_once(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
+/*
+ * Index, journal and log object at the same place: what came in during the ordinary commit is made durable with changes held
+ * off, as in absorb().
+ */
+static int stand_still(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
 {
 	struct index_state *s = index_state(v->ix);
-	int r = commit_once(v, COMMIT_CUT | COMMIT_EPOCH);
+	struct cut_info info;
+	int r = v->poison ? volume_writable(v) : 0;
 
-	if (r == 0 && v->log.len > 0)
-		r = volume_compose(v);
-	if (r != 0)
-		return r;
-	lock_take(&v->lock);
-	if (v->batch.len > 0 || v->log.len > 0) {
-		r = ERR_BUSY;
-	} else {
-		s->journal_seq = journal_next(v->journal) - 1;
-		r = index_commit(v->ix);
+	if (r == 0) {
+		cut_batch(v);
+		cut_runs(v, &info);
+		r = write_batch(v, &info);
 	}
+	if (r == 0 && v->log.len > 0)
+		r = compose(v, true);
+	if (r != 0)
+		return lost(r);
+	s->journal_seq = journal_next(v->journal) - 1;
+	r = index_commit(v->ix);
 	if (r == 0)
 		r = index_reader_open(v->ix, ret_reader);
 	if (r == 0)
 		*ret_seq = s->log_seq;
-	lock_drop(&v->lock);
-	return r;
+	return lost(r);
 }
 
 int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
 {
-	int r = ERR_BUSY;
+	int r;
 
 	lock_take(&v->commit_lock);
-	for (int tries = 0; tries < 5 && r == ERR_BUSY; tries++)
-		r = boundary_once(v, ret_reader, ret_seq);
-	if (r != 0 && r != ERR_BUSY && r != ERR_POISONED)
+	r = commit_once(v, COMMIT_CUT | COMMIT_EPOCH);
+	if (r == 0) {
+		lock_take(&v->lock);
+		r = stand_still(v, ret_reader, ret_seq);
+		lock_drop(&v->lock);
+	}
+	if (r != 0 && r != ERR_POISONED)
 		fail(v, r);
 	lock_drop(&v->commit_lock);
 	return r;

@@ -5,10 +5,11 @@
  * Who owns what
  *   lock          the index, the open batch, the epoch, `poison`
  *   commit_lock   the journal, the log buffer, the making of log objects; held across the commit's
- * fsync, never while `lock` is taken by the same thread first file_locks    one writer of a file at
- * a time: reading a page, changing it and sealing it again must not interleave upload_lock   the
- * queue of log objects, what is known of the store The order is that of util/lock.h: file_locks,
- * commit_lock, lock, then the leaves.
+ *                 fsync; taken before `lock`, never after it
+ *   file_locks    one writer of a file at a time: reading a page, changing it and sealing it again
+ *                 must not interleave
+ *   upload_lock   the queue of log objects, what is known of the store
+ * The order is that of util/lock.h: file_locks, commit_lock, lock, then the leaves.
  */
 #ifndef AMBERFS_VOLUME_IMPL_H
 #define AMBERFS_VOLUME_IMPL_H
@@ -149,7 +150,7 @@ int volume_absorb(struct volume *v);
 int volume_end_packs(struct volume *v);
 
 /** End epoch and log object, and open a reader on exactly that state; *ret_seq is the log object.
- * ERR_BUSY when changes kept coming in between. Takes the locks. */
+ * Takes the locks. */
 int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq);
 
 /** When the open batch has grown long: commit it. Called without locks by whoever has just changed

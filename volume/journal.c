@@ -9,7 +9,7 @@
  *   24 16  tag of the batch before (zeros for the first of a ring)
  *   40 24  salt
  *   64 n   ciphertext of: u64 log object number; varint count of page runs, each varint pack,
- * varint offset, blob bytes; then the operation records to the end
+ *          varint offset, blob bytes; then the operation records to the end
  *   .. 16  tag
  *
  * sealed by crypto/seal under KBKDF(log key, "amberfs journal", volume id), the 64 header bytes
@@ -18,9 +18,11 @@
  *
  * Invariants
  *   J1 the batches in `live` are numbered first .. next-1, each authentic and chained to the one
- * before it J2 no byte of a live batch is overwritten J3 batch n+1 is written only after batch n
- * was synced (the caller's duty), so a damaged batch with an intact one after it was damaged after
- * it had become durable: that is corruption, not a torn write
+ *      before it
+ *   J2 no byte of a live batch is overwritten
+ *   J3 batch n+1 is written only after batch n was synced (the caller's duty), so a damaged batch
+ *      with an intact one after it was damaged after it had become durable: that is corruption,
+ *      not a torn write
  *
  * Where the ring begins is not stored: opening reads all of it and keeps the chain that ends in the
  * highest number.

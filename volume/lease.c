@@ -175,17 +175,25 @@ static bool process_alive(const struct lease *l)
 	return process_started(l->pid) == l->started && l->started != 0;
 }
 
+/* Machines without an id (containers) are told apart by when they were started. */
+static bool same_machine(const struct lease *a, const struct lease *b)
+{
+	static const uint8_t none[ID_BYTES];
+
+	if (memcmp(a->machine, b->machine, ID_BYTES) != 0)
+		return false;
+	return memcmp(a->machine, none, ID_BYTES) != 0 || memcmp(a->boot, b->boot, ID_BYTES) == 0;
+}
+
 static int check(struct volume *v, const struct lease *l)
 {
 	int64_t age_ns = volume_wall_ns(v) - l->time_ns;
 	struct lease own;
 
 	describe(v, &own);
-	if (memcmp(own.machine, l->machine, ID_BYTES) == 0) {
+	if (same_machine(&own, l)) {
 		if (memcmp(own.boot, l->boot, ID_BYTES) == 0 && process_alive(l))
-			return err_note(ERR_FENCED,
-			                "process %" PRIu32 " of this machine has it mounted",
-			                l->pid);
+			return err_note(ERR_LOCKED, "process %" PRIu32 " has it mounted", l->pid);
 		return 0;
 	}
 	/* a clock that is ahead of ours still says "lately", as long as it is not absurd */

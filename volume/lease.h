@@ -18,7 +18,7 @@
 #define LEASE_FRESH_S 120
 #define LEASE_RENEW_S 40
 
-/** Check that nobody else is alive, and sign. ERR_FENCED with a note that says who;
+/** Check that nobody else is alive, and sign. ERR_FENCED (another machine) or ERR_LOCKED (a process of this one) with a note that says who;
  * ERR_UNAUTHENTIC, ERR_CORRUPT. */
 int lease_take(struct volume *v);
 

@@ -4,10 +4,11 @@
  *
  * Invariants
  *   K1 a pack in state OPEN or CLOSING is at packs/<number>; a SEALED one too, with exactly `size`
- * bytes, synced with its name K2 a STORED pack was acknowledged by the store before its file moved
- * to cache/ K3 bytes [0, size) of an OPEN pack are reserved; each reservation is written by one
- * thread only K4 unstored_bytes counts OPEN, CLOSING and SEALED packs; local_bytes counts all that
- * is on the disk
+ *      bytes, synced with its name
+ *   K2 a STORED pack was acknowledged by the store before its file moved to cache/
+ *   K3 bytes [0, size) of an OPEN pack are reserved; each reservation is written by one thread only
+ *   K4 unstored_bytes counts OPEN, CLOSING and SEALED packs; local_bytes counts all that is on the
+ *      disk
  */
 #include "volume/pack_impl.h"
 

@@ -3,9 +3,10 @@
  * Recovery. Four sources, each continuing the one before:
  *
  *   the index file        the state after journal batch `journal_seq`, log objects up to `log_seq`
- *   checkpoint and log    in the store (only when there is no index, or when another machine went
- * on with the volume) outlog/               log objects made here and not stored yet the journal
- * batches, each marked with the log object that its records belong to
+ *   checkpoint and log    in the store (only when there is no index, or when another machine went on
+ *                         with the volume)
+ *   outlog/               log objects made here and not stored yet
+ *   the journal           batches, each marked with the log object that its records belong to
  *
  * With an index: batches after journal_seq are applied; batches of log objects after log_seq are
  * gathered again, and the objects made again (with the same bytes). Without one: the store's state,

@@ -81,8 +81,7 @@ int volume_checkpoint_step(struct volume *v, bool *ret_did)
 	if (!v->checkpoint_reader) {
 		if (v->params.read_only || !checkpoint_due(v))
 			return 0;
-		r = volume_commit_boundary(v, &v->checkpoint_reader, &v->checkpoint_seq);
-		return r == ERR_BUSY ? 0 : r;
+		return volume_commit_boundary(v, &v->checkpoint_reader, &v->checkpoint_seq);
 	}
 	lock_take(&v->upload_lock);
 	stored = v->stored_seq >= v->checkpoint_seq;
