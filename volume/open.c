@@ -17,6 +17,7 @@
 #define CACHE_LIMIT_BYTES (10ull << 30)
 #define JOURNAL_BYTES (32ull << 20)
 #define PACK_BYTES (8u << 20)
+#define CHECKPOINT_BYTES (1u << 20)
 #define BATCH_MAX (64u << 20)
 
 static int seal_page(void *ctx, const uint8_t *salt, const void *aad, size_t aad_len,
@@ -43,6 +44,8 @@ static void set_defaults(struct volume_params *p)
 		p->journal_bytes = JOURNAL_BYTES;
 	if (!p->pack_bytes)
 		p->pack_bytes = PACK_BYTES;
+	if (!p->checkpoint_bytes)
+		p->checkpoint_bytes = CHECKPOINT_BYTES;
 }
 
 static struct volume *volume_new(const struct volume_params *params, struct keyring *k)

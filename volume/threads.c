@@ -14,7 +14,6 @@
 #define MS 1000000ll
 #define TICK_MS 200
 #define IDLE_MS 1000
-#define CHECKPOINT_MIN_BYTES (1u << 20)
 
 static bool tail_blocked(struct volume *v)
 {
@@ -62,8 +61,9 @@ static bool checkpoint_due(struct volume *v)
 	lock_take(&v->upload_lock);
 	idle = v->store_error == 0 && v->outlog_head == NULL;
 	lock_drop(&v->upload_lock);
-	return idle && v->log_bytes_since_checkpoint >
-	                   (limit > CHECKPOINT_MIN_BYTES ? limit : CHECKPOINT_MIN_BYTES);
+	return idle &&
+	       v->log_bytes_since_checkpoint >
+	           (limit > v->params.checkpoint_bytes ? limit : v->params.checkpoint_bytes);
 }
 
 static void drop_reader(struct volume *v)

@@ -60,6 +60,8 @@ struct volume_params {
 	uint64_t cache_limit_bytes; /* 10 GiB of local packs */
 	uint64_t journal_bytes;     /* 32 MiB ring */
 	uint32_t pack_bytes;        /* 8 MiB */
+	uint64_t
+	    checkpoint_bytes; /* 1 MiB: a checkpoint is due after so much log (or a quarter of the last one) */
 };
 
 /** The part of opening that takes long calls this now and then: what ("log", "checkpoint"), how

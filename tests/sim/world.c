@@ -70,8 +70,12 @@ static void close_epochs(struct sim *s, int64_t until, struct model_state *befor
 		snprintf(text, sizeof(text), "e%" PRId64, e);
 		r = volume_when(s->v, text, &closed_epoch, &closed_ns);
 		if (is_disk(s, r)) { /* it ended, and the disk fails now: this is when */
+			const struct history_epoch *last = history_epoch(&s->history, e - 1);
+
 			s->disk_trouble = true;
 			closed_ns = s->clock.wall_ns;
+			if (last && closed_ns <= last->closed_ns)
+				closed_ns = last->closed_ns + 1;
 			closed_epoch = e;
 			r = 0;
 		}
@@ -411,6 +415,8 @@ static void choose_settings(struct sim *s)
 
 	s->params.journal_bytes = journals[simrng_below(&s->rng, 4)];
 	s->params.pack_bytes = packs[simrng_below(&s->rng, 4)];
+	/* small enough that checkpoints are made, and big enough that some runs have none */
+	s->params.checkpoint_bytes = 4096u << simrng_below(&s->rng, 6);
 	s->params.epoch_ms = epochs[simrng_below(&s->rng, 3)];
 	s->params.commit_ms = commits[simrng_below(&s->rng, 3)];
 	s->params.cache_limit_bytes = simrng_chance(&s->rng, 400) ? 4 << 20 : 0;
