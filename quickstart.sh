@@ -71,12 +71,12 @@ if is_mounted && ls "$mountpoint" >/dev/null 2>&1; then
 	echo "Mounted already: $mountpoint"
 else
 	secret=()
-	if [ ! -t 0 ] && [ ! -f "$passphrase_file" ] && [ ! -e "$store" ]; then
+	if [ ! -t 0 ] && [ ! -f "$passphrase_file" ] && [ ! -d "$store/keyring" ]; then
 		(umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$passphrase_file")
 		echo "No terminal to ask on: made up a passphrase, it is in $passphrase_file"
 	fi
 	[ ! -f "$passphrase_file" ] || secret=(--passphrase-file "$passphrase_file")
-	if [ -e "$store" ]; then
+	if [ -d "$store/keyring" ]; then
 		echo "The volume is there already: $store"
 	elif [ -t 0 ]; then
 		"$amberfs" init "${secret[@]}" "$store"

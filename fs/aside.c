@@ -96,6 +96,9 @@ static void end_session(struct fs *fs)
 {
 	struct statvfs st;
 
+	/* what programs wrote and did not sync yet: the kernel would drop it */
+	if (!fs->read_only)
+		fs_flush_kernel(fs);
 	fuse_session_exit(fs->session);
 	/* whether it succeeds does not matter: it passed through a request thread, or there is no
 	 * mount */

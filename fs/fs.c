@@ -101,6 +101,16 @@ void fs_forget(struct fs *fs, uint64_t node, uint64_t count)
 
 /* ---- restore ---- */
 
+/* A folder keeps its inode: the kernel takes its attributes from us, and processes stand in it. */
+static bool still_known(struct fs *fs, uint64_t ino)
+{
+	struct volume_attr attr;
+	bool folder = volume_getattr(fs->volume, ino, VOLUME_NOW, &attr) == 0 &&
+	              S_ISDIR(attr.mode) && attr.nlink > 0;
+
+	return folder || inode_renew(fs->inodes, ino);
+}
+
 static void on_restore(void *ctx, uint64_t ino, const char *name, size_t name_len)
 {
 	struct fs *fs = ctx;
@@ -117,7 +127,7 @@ static void on_restore(void *ctx, uint64_t ino, const char *name, size_t name_le
 		return;
 	}
 	fs_capability_changed(fs, ino);
-	if (ino != VOLUME_ROOT && !inode_renew(fs->inodes, ino))
+	if (ino != VOLUME_ROOT && !still_known(fs, ino))
 		volume_forget(fs->volume, ino);
 	fuse_lowlevel_notify_inval_inode(fs->session, ino, 0, 0);
 }
@@ -266,6 +276,9 @@ int fs_run(struct fs *fs)
 		/* ended by a signal number, or by the end of the mount: both are how it should end
 		 */
 		r = r < 0 ? err_note(err_from_errno(-r), "serving: %s", strerror(-r)) : 0;
+		/* nobody serves any more: whoever waits for an answer (the thread beside, a syncfs()
+		 * of a control request) must get an error, or it would be waited for for ever */
+		fuse_session_unmount(fs->session);
 		aside_join(fs->aside);
 	}
 	fuse_loop_cfg_destroy(config);

@@ -160,6 +160,18 @@ static int begin_change(struct fs *fs, fuse_ino_t ino, const char *name, struct 
 	return r;
 }
 
+/* xattr(7): names begin with one of these, and of system. there are only the ACLs. */
+static bool known_namespace(const char *name)
+{
+	static const char *const prefixes[] = {"user.", "trusted.", "security.",
+	                                       "system.posix_acl_"};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
                         size_t size, int flags)
 {
@@ -168,6 +180,8 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
 	unsigned how = 0;
 	int r = begin_change(fs, ino, name, &node);
 
+	if (r == 0 && !known_namespace(name))
+		r = ERR_NOTSUP;
 	if (flags & XATTR_CREATE)
 		how |= VOLUME_XATTR_CREATE;
 	if (flags & XATTR_REPLACE)

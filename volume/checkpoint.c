@@ -393,6 +393,11 @@ static int load_part(struct volume *v, const uint8_t *id, const uint8_t *hash)
 		struct index_row row;
 
 		r = get_row(&d, &row);
+		/* it was made inside an epoch that had changes already */
+		if (r == 0 && row.table <= INDEX_TABLE_XATTR &&
+		    (row.born == index_state(v->ix)->epoch ||
+		     row.died == index_state(v->ix)->epoch))
+			index_state(v->ix)->epoch_opened_ns = volume_wall_ns(v);
 		if (r == 0)
 			r = index_import(v->ix, &row);
 		if (r == ERR_CORRUPT || r == ERR_VERSION)

@@ -219,6 +219,8 @@ static int end_packs(struct volume *v)
 		op.time_ns = volume_wall_ns(v);
 		r = volume_apply(v, &op);
 		lock_drop(&v->lock);
+		if (r == ERR_NOENT) /* not to be taken for the end of the list */
+			r = ERR_CORRUPT;
 		if (r == 0)
 			packs_sealed(v->packs, op.pack.num, op.pack.size);
 		any |= r == 0;
@@ -233,7 +235,7 @@ static int end_packs(struct volume *v)
 }
 
 /* With `lock`: the epoch ends here, if it has anything to show. */
-static int end_epoch(struct volume *v)
+int volume_end_epoch_locked(struct volume *v)
 {
 	struct index_state *s = index_state(v->ix);
 	struct op op = {.type = OP_EPOCH, .epoch.epoch = s->epoch};
@@ -252,6 +254,19 @@ static void fail(struct volume *v, int r)
 	volume_poison(v, r);
 	lock_drop(&v->lock);
 	log_error("commit", "failed error=%s", err_name(r));
+}
+
+/* A disk that is nearly full takes no new things: what is left is for the journal, the log and the
+ * index. */
+static void watch_disk(struct volume *v)
+{
+	uint64_t bytes;
+
+	if (fileio_free_bytes(v->params.io, v->dir, &bytes) != 0)
+		return;
+	lock_take(&v->lock);
+	v->disk_low = bytes < VOLUME_DISK_RESERVE;
+	lock_drop(&v->lock);
 }
 
 /* A full disk only delays the log object: its records are safe in the journal while that has room.
@@ -282,7 +297,7 @@ static int commit_once(struct volume *v, unsigned flags)
 	lock_take(&v->lock);
 	r = v->poison ? volume_writable(v) : 0;
 	if (r == 0 && flags & COMMIT_EPOCH)
-		r = end_epoch(v);
+		r = volume_end_epoch_locked(v);
 	if (r == 0) {
 		cut_batch(v);
 		cut_runs(v, &info);
@@ -335,19 +350,6 @@ static int absorb(struct volume *v)
 	return lost(r);
 }
 
-/* A disk that is nearly full takes no new things: what is left is for the journal, the log and the
- * index. */
-static void watch_disk(struct volume *v)
-{
-	uint64_t bytes;
-
-	if (fileio_free_bytes(v->params.io, v->dir, &bytes) != 0)
-		return;
-	lock_take(&v->lock);
-	v->disk_low = bytes < VOLUME_DISK_RESERVE;
-	lock_drop(&v->lock);
-}
-
 /*
  * The ring is kept three quarters empty, so that the next batch always finds a piece that is long
  * enough: what fills it is the open log object, which is closed, and the index, which is brought up
@@ -363,7 +365,6 @@ static int tidy(struct volume *v)
 	if (r == 0 &&
 	    (full || clock_mono_ns(v->params.clock) - v->index_commit_mono_ns > INDEX_COMMIT_NS)) {
 		r = absorb(v);
-		watch_disk(v);
 	}
 	return r;
 }
@@ -375,6 +376,7 @@ int volume_commit(struct volume *v, unsigned flags)
 	if (v->params.read_only)
 		return 0;
 	lock_take(&v->commit_lock);
+	watch_disk(v);
 	if (v->log.len > VOLUME_LOG_CUT_BYTES)
 		flags |= COMMIT_CUT;
 	r = commit_once(v, flags);
@@ -417,8 +419,9 @@ static int stand_still(struct volume *v, struct index **ret_reader, uint64_t *re
 	}
 	if (r == 0 && v->log.len > 0)
 		r = compose(v, true);
-	if (r != 0)
-		return lost(r);
+	if (r !=
+	    0) /* without room for the object, its records are safe in the journal: write_batch() never says so */
+		return r;
 	s->journal_seq = journal_next(v->journal) - 1;
 	r = index_commit(v->ix);
 	if (r == 0)
@@ -439,7 +442,7 @@ int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t
 		r = stand_still(v, ret_reader, ret_seq);
 		lock_drop(&v->lock);
 	}
-	if (r != 0 && r != ERR_POISONED)
+	if (r != 0 && r != ERR_POISONED && r != ERR_NOSPC)
 		fail(v, r);
 	lock_drop(&v->commit_lock);
 	return r;

@@ -146,6 +146,9 @@ int volume_commit(struct volume *v, unsigned flags);
 /** Bring the index file up to date durably and free the journal behind it. Takes the locks. */
 int volume_absorb(struct volume *v);
 
+/** End the open epoch, if it has anything to show. `lock` held. */
+int volume_end_epoch_locked(struct volume *v);
+
 /** Pad and seal packs that are full, so that they can be stored. Takes the locks. */
 int volume_end_packs(struct volume *v);
 

@@ -225,6 +225,10 @@ static int open_ring(struct journal *j, const struct fileio *io, const char *pat
 	}
 	j->size = have;
 	r = scan(j);
+	if (r == 0 && j->nlive == 0 && have < size_bytes) { /* cut short while it was made */
+		j->size = size_bytes;
+		return make_ring(j);
+	}
 	return r ? r : settle_newest(j);
 }
 

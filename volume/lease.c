@@ -225,10 +225,8 @@ void lease_step(struct volume *v)
 	bool answers;
 	int r;
 
-	if (now - v->lease_mono_ns < LEASE_RENEW_S * SECOND_NS)
-		return;
 	lock_take(&v->upload_lock);
-	answers = v->store_error == 0;
+	answers = v->store_error == 0 && now - v->lease_mono_ns >= LEASE_RENEW_S * SECOND_NS;
 	lock_drop(&v->upload_lock);
 	if (!answers)
 		return;
@@ -243,8 +241,9 @@ void lease_drop(struct volume *v)
 	bool answers;
 
 	lock_take(&v->upload_lock);
-	answers = v->store_error == 0;
+	answers = v->store_error == 0 && v->lease_mono_ns != 0;
+	v->lease_mono_ns = INT64_MAX; /* lease_step() signs no more */
 	lock_drop(&v->upload_lock);
-	if (answers && v->lease_mono_ns)
+	if (answers)
 		blob_remove(v->params.store, LEASE_NAME);
 }

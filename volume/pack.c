@@ -535,6 +535,18 @@ static int write_again(struct pack *pack)
 	return r;
 }
 
+/* With the lock: every write to it failed before the log knew of it. */
+static void discard(struct packs *p, struct pack *pack)
+{
+	char path[PACK_PATH_MAX];
+
+	packs_path(p, pack, path);
+	fileio_remove(p->params.io, path); /* what stays is dropped at the next start */
+	p->unstored_bytes -= pack->here_bytes;
+	p->unstored_packs--;
+	packs_forget(p, pack);
+}
+
 int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 {
 	struct pack *pack;
@@ -543,6 +555,10 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 
 	lock_take(&p->lock);
 	pack = find_closing(p, false);
+	while (pack && !pack->announced && pack->users == 0) {
+		discard(p, pack);
+		pack = find_closing(p, false);
+	}
 	lock_drop(&p->lock);
 	if (!pack)
 		return ERR_NOENT;
@@ -553,6 +569,9 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 		r = write_again(pack);
 	if (r == 0)
 		r = pad(p, pack, &size);
+	/* a last write that failed may have left it short of what is logged */
+	if (r == 0)
+		r = file_truncate(pack->file, size);
 	if (r == 0) {
 		r = file_sync(pack->file);
 		if (r == 0)

@@ -110,6 +110,9 @@ int packs_load(struct packs *p, uint64_t num, struct buf *out);
 int packs_stored(struct packs *p, uint64_t num);
 void packs_not_stored(struct packs *p, uint64_t num);
 
+/** The lowest pack that is not SEALED yet; 0 when there is none. */
+uint64_t packs_first_open(struct packs *p);
+
 /** Whether a pack numbered @num or lower is not stored. */
 bool packs_unstored_below(struct packs *p, uint64_t num);
 

@@ -91,6 +91,18 @@ void packs_not_stored(struct packs *p, uint64_t num)
 	lock_drop(&p->lock);
 }
 
+uint64_t packs_first_open(struct packs *p)
+{
+	uint64_t num = 0;
+
+	lock_take(&p->lock);
+	for (size_t i = 0; i < p->count && !num; i++)
+		if (p->all[i]->state < PACK_SEALED && p->all[i]->size > 0)
+			num = p->all[i]->num;
+	lock_drop(&p->lock);
+	return num;
+}
+
 bool packs_unstored_below(struct packs *p, uint64_t num)
 {
 	bool found = false;

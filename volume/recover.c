@@ -246,11 +246,11 @@ static int apply_records(struct volume *v, const struct journal_batch *b)
 }
 
 /* Does it hold more than the book-keeping of packs? */
-static bool has_change(const struct journal_batch *b)
+static bool has_change(const uint8_t *records, size_t records_len)
 {
 	struct dec d;
 
-	dec_init(&d, b->ops, b->ops_len);
+	dec_init(&d, records, records_len);
 	while (dec_left(&d) > 0) {
 		uint32_t len = dec_u32(&d);
 		const uint8_t *record = dec_bytes(&d, len);
@@ -283,7 +283,7 @@ static int replay_batch(void *ctx, const struct journal_batch *b)
 	    (jr->fresh ? b->log_seq >= jr->apply_from_log : b->seq >= jr->apply_from_batch))
 		r = apply_records(v, b);
 	if (r == 0 && b->log_seq == index_state(v->ix)->log_seq + 1) {
-		v->log_dirty |= has_change(b);
+		v->log_dirty |= has_change(b->ops, b->ops_len);
 		buf_add(&v->log, b->ops, b->ops_len);
 		r = buf_error(&v->log);
 	} else if (r == 0) {
@@ -354,6 +354,30 @@ static int check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 	return r;
 }
 
+static int know_pack(void *ctx, const struct index_pack *row)
+{
+	struct volume *v = ctx;
+
+	packs_know(v->packs, row->num, row->name, row->size);
+	return 0;
+}
+
+/*
+ * What is local belongs to the state before anybody else's log is applied: a number that was begun here and lost may be a
+ * pack of another writer.
+ */
+static int know_packs(struct volume *v)
+{
+	int r;
+
+	lock_take(&v->lock);
+	r = index_pack_list(v->ix, know_pack, v);
+	if (r == 0)
+		r = packs_drop_unknown(v->packs);
+	lock_drop(&v->lock);
+	return r;
+}
+
 /* Is object @seq in the store the one that waits in outlog/? One that is not there any more was
  * removed when it was stored. */
 static int compare_own(struct volume *v, uint64_t seq)
@@ -369,6 +393,48 @@ static int compare_own(struct volume *v, uint64_t seq)
 		r = 0;
 	buf_done(&own);
 	return r;
+}
+
+/* Does an object that waits in outlog/ hold anything that would be lost with it? */
+static bool is_precious(struct volume *v, uint64_t seq)
+{
+	char name[BLOB_NAME_MAX + 1];
+	struct buf sealed, content;
+	const uint8_t *records;
+	struct log_header h;
+	bool precious = true;
+	size_t len;
+	int r;
+
+	log_name(seq, name);
+	buf_init(&sealed, BLOB_MAX_BYTES);
+	buf_init(&content, OBJECT_CONTENT_MAX);
+	r = volume_outlog_read(v, seq, &sealed);
+	if (r == 0)
+		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
+		                &content);
+	if (r == 0)
+		r = log_decode(content.data, content.len, &h, &records, &len);
+	if (r == 0)
+		precious = has_change(records, len);
+	buf_done(&sealed);
+	buf_wipe(&content);
+	return precious && r != ERR_NOENT;
+}
+
+/* Another machine went on, and all that waits here is the book-keeping of packs that nothing uses: it is let go, and the index made anew. */
+static int give_way(struct volume *v, int r)
+{
+	char path[VOLUME_PATH_MAX];
+
+	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next)
+		if (is_precious(v, o->seq))
+			return r;
+	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next) {
+		volume_outlog_path(v, o->seq, path);
+		fileio_remove(v->params.io, path);
+	}
+	return err_note(ERR_CORRUPT, "index: another machine went on with the volume");
 }
 
 /*
@@ -393,29 +459,25 @@ static int check_others(struct volume *v, volume_progress_fn progress, void *ctx
 			stored++;
 	}
 	free(there.n);
+	if (r == ERR_FENCED)
+		return give_way(v, r);
 	if (r != 0 || beyond == 0)
 		return r;
-	if (v->log.len > 0 || stored < last_own)
-		return err_note(
-		    ERR_FENCED,
-		    "the store went on without this machine; what this machine has is kept in %s",
-		    v->dir);
+	if (stored < last_own)
+		return give_way(
+		    v, err_note(ERR_FENCED,
+		                "the store went on without this machine; what it has is kept in %s",
+		                v->dir));
 	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
-	r = catch_up(v, progress, ctx);
+	r = know_packs(v);
+	if (r == 0)
+		r = catch_up(v, progress, ctx);
 	if (r == 0 && !v->outlog_head)
 		v->stored_seq = index_state(v->ix)->log_seq;
 	return r;
 }
 
 /* ---- after it ---- */
-
-static int know_pack(void *ctx, const struct index_pack *row)
-{
-	struct volume *v = ctx;
-
-	packs_know(v->packs, row->num, row->name, row->size);
-	return 0;
-}
 
 static int take_orphan(void *ctx, uint64_t ino)
 {
@@ -502,6 +564,10 @@ static int load_all(struct volume *v, const struct numbers *outlog, volume_progr
 
 	if (r == 0)
 		r = catch_up(v, progress, ctx);
+	/* what was made here and not known to be stored: is it what the store has under its number? */
+	for (size_t i = 0; r == 0 && i < outlog->count; i++)
+		if (outlog->n[i] <= index_state(v->ix)->log_seq)
+			r = compare_own(v, outlog->n[i]);
 	v->stored_seq = index_state(v->ix)->log_seq;
 	return r ? r : replay_outlog(v, outlog);
 }
@@ -548,7 +614,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	queue_outlog(v, &outlog);
 	if (r == 0 && !v->params.read_only)
 		r = replay_journal(v, fresh);
-	if (r == 0 && v->log_dirty) /* so that it can be compared with what the store has */
+	/* whatever was gathered may have been made before, changes in it or not (C4) */
+	if (r == 0 && v->log.len > 0)
 		r = volume_compose(v);
 	if (r == 0 && !fresh)
 		r = check_others(v, progress, ctx);

@@ -219,6 +219,10 @@ static int restore_scope(struct volume *v, int64_t at, const struct scope *scope
 	if (r == 0)
 		r = preview(v, at, paths, scope->count, t);
 	lock_take(&v->lock);
+	if (r == 0 && !dry_run) { /* also what came in during the preview stays reachable */
+		r = volume_end_epoch_locked(v);
+		*ret_undo = index_state(v->ix)->epoch - 1;
+	}
 	if (r == 0) {
 		p.next_ino = index_state(v->ix)->next_ino;
 		r = restore_plan_make(&p, paths, scope->count);

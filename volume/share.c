@@ -135,6 +135,16 @@ static int plan_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t 
 	return 0;
 }
 
+/* plan_copy() looked at the source before the lock was taken: has it grown or shrunk since? */
+static bool still_fits(struct volume *v, uint64_t src, uint64_t src_off, uint64_t len)
+{
+	struct index_inode row;
+
+	if (index_inode_get(v->ix, src, INDEX_NOW, &row) != 0)
+		return false;
+	return src_off + len <= row.size && (len % PAGE_BYTES == 0 || src_off + len == row.size);
+}
+
 int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
                 uint64_t len, uint64_t *ret_n)
 {
@@ -153,6 +163,8 @@ int volume_copy(struct volume *v, uint64_t src, uint64_t src_off, uint64_t dst, 
 		r = s.extents ? 0 : ERR_NOMEM;
 		lock_take(&v->lock);
 		if (r == 0)
+			share = still_fits(v, src, src_off, len);
+		if (r == 0 && share)
 			r = share_pages(v, &s, src, dst_off, len, ret_n);
 		lock_drop(&v->lock);
 		free(s.extents);

@@ -17,14 +17,13 @@
 
 static bool tail_blocked(struct volume *v)
 {
-	struct packs_totals totals;
-	bool waits;
+	uint64_t last, first;
 
 	lock_take(&v->upload_lock);
-	waits = v->outlog_head != NULL;
+	last = v->outlog_head ? v->outlog_head->last_pack : 0;
 	lock_drop(&v->upload_lock);
-	packs_count(v->packs, &totals);
-	return waits && totals.unstored_packs > 0;
+	first = packs_first_open(v->packs);
+	return first && first <= last;
 }
 
 int volume_tick(struct volume *v)

@@ -74,6 +74,11 @@ static void note_answer(struct volume *v, int r)
 	int64_t wait_ns = BACKOFF_FIRST_NS;
 
 	lock_take(&v->upload_lock);
+	if (v->store_error ==
+	    ERR_FENCED) { /* for good: a pack that was under way changes nothing */
+		lock_drop(&v->upload_lock);
+		return;
+	}
 	if (r == 0) {
 		if (v->store_error)
 			log_info("upload", "store-answers-again");
@@ -96,6 +101,25 @@ static void note_answer(struct volume *v, int r)
 	lock_drop(&v->upload_lock);
 }
 
+/*
+ * A pack's name is random, so only this very pack can be there already (its reply was lost). Anything else under the name is
+ * another writer's, and is not replaced.
+ */
+static int put_pack(struct volume *v, const char *name, const struct buf *data)
+{
+	struct buf there;
+	int r = blob_put_new(v->params.store, name, data->data, data->len);
+
+	if (r != ERR_EXIST)
+		return r;
+	buf_init(&there, BLOB_MAX_BYTES);
+	r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
+	if (r == 0 && (there.len != data->len || memcmp(there.data, data->data, data->len) != 0))
+		r = err_note(ERR_CORRUPT, "%s in the store is not what was put there", name);
+	buf_done(&there);
+	return r;
+}
+
 static int store_pack(struct volume *v, const struct pack_info *info)
 {
 	char name[BLOB_NAME_MAX + 1];
@@ -113,7 +137,7 @@ static int store_pack(struct volume *v, const struct pack_info *info)
 		buf_done(&data);
 		return r;
 	}
-	r = blob_put(v->params.store, name, data.data, data.len);
+	r = put_pack(v, name, &data);
 	buf_done(&data);
 	note_answer(v, r);
 	if (r == 0) {
