@@ -364,6 +364,7 @@ static int get_object(struct volume *v, enum object_kind kind, const char *name,
 
 	buf_init(&sealed, BLOB_MAX_BYTES);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
+	v->checkpoint_bytes += sealed.len;
 	if (r == 0 && want_hash) {
 		r = kdf_sha256(sealed.data, sealed.len, hash);
 		if (r == 0 && memcmp(hash, want_hash, SHA256_BYTES) != 0)
@@ -460,7 +461,6 @@ int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *
 	r = get_object(v, OBJECT_CHECKPOINT, name, NULL, &m);
 	if (r == 0)
 		r = load_manifest(v, name, seq, &m, progress, ctx);
-	v->checkpoint_bytes = m.len;
 	buf_wipe(&m);
 	*ret_found = r == 0;
 	return r;

@@ -122,7 +122,7 @@ static void limit_open_files(struct packs *p)
 	}
 }
 
-int packs_use(struct packs *p, struct pack *pack)
+int packs_use(struct packs *p, struct pack *pack, bool create)
 {
 	char path[PACK_PATH_MAX];
 	struct file *f = NULL;
@@ -137,10 +137,8 @@ int packs_use(struct packs *p, struct pack *pack)
 		return 0;
 	}
 	packs_path(p, pack, path);
-	if (pack->state == PACK_OPEN || pack->state == PACK_CLOSING)
-		flags = FILE_WRITE | FILE_CREATE;
-	else if (pack->state == PACK_PART)
-		flags = FILE_WRITE | FILE_CREATE;
+	if (pack->state == PACK_OPEN || pack->state == PACK_CLOSING || pack->state == PACK_PART)
+		flags = FILE_WRITE | (create ? FILE_CREATE : 0);
 	lock_drop(&p->lock);
 	r = file_open(p->params.io, path, flags, &f);
 	lock_take(&p->lock);
@@ -368,7 +366,7 @@ int packs_reserve(struct packs *p, size_t len, struct pack **ret, uint64_t *ret_
 
 int packs_put(struct packs *p, struct pack *pack, uint64_t off, const void *data, size_t len)
 {
-	int r = packs_use(p, pack);
+	int r = packs_use(p, pack, true);
 
 	if (r != 0)
 		return r;
@@ -562,7 +560,7 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 	lock_drop(&p->lock);
 	if (!pack)
 		return ERR_NOENT;
-	r = packs_use(p, pack);
+	r = packs_use(p, pack, true);
 	if (r != 0)
 		return r;
 	if (pack->left_over)

@@ -41,7 +41,7 @@ static int read_once(struct packs *p, uint64_t num, uint64_t off, size_t len, vo
 	lock_drop(&p->lock);
 	if (!here)
 		return ERR_NOENT;
-	r = packs_use(p, pack);
+	r = packs_use(p, pack, false);
 	if (r == 0) {
 		r = file_pread_all(pack->file, out, len, off);
 		packs_unuse(p, pack);
@@ -120,7 +120,7 @@ void packs_keep(struct packs *p, uint64_t num, uint64_t off, const void *data, s
 	                                : first + count);
 	lock_drop(&p->lock);
 	if (r == 0) {
-		r = packs_use(p, pack);
+		r = packs_use(p, pack, true);
 		if (r == 0) {
 			r = file_pwrite(pack->file, data, len, off);
 			packs_unuse(p, pack);

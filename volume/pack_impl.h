@@ -59,8 +59,8 @@ struct pack *packs_add(struct packs *p, uint64_t num, enum pack_state state);
 void packs_forget(struct packs *p, struct pack *pack); /* not used by anyone */
 void packs_path(const struct packs *p, const struct pack *pack, char *out);
 
-/** Open its file when it is not, and keep it open until packs_unuse(). Called without the lock. */
-int packs_use(struct packs *p, struct pack *pack);
+/** Open its file when it is not (and make it, with @create), and keep it open until packs_unuse(). Called without the lock. */
+int packs_use(struct packs *p, struct pack *pack, bool create);
 void packs_unuse(struct packs *p, struct pack *pack);
 
 #endif

@@ -44,7 +44,7 @@ int packs_load(struct packs *p, uint64_t num, struct buf *out)
 	to = buf_extend(out, (size_t)pack->size);
 	if (!to)
 		return buf_error(out);
-	r = packs_use(p, pack);
+	r = packs_use(p, pack, false);
 	if (r != 0)
 		return r;
 	r = file_pread_all(pack->file, to, (size_t)pack->size, 0);

@@ -111,6 +111,7 @@ packages() {
 		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null &&
 			as_root chmod 755 "$policy"
 		made=yes
+		trap 'as_root rm -f "$policy"; exit 130' INT TERM HUP
 	fi
 	for try in 1 2 3; do
 		if as_root apt-get -qq update &&
@@ -122,6 +123,7 @@ packages() {
 		sleep $((try * 5))
 	done >"$run_logs/packages.log" 2>&1
 	[ -z "$made" ] || as_root rm -f "$policy"
+	trap 'exit 130' INT TERM HUP
 	[ "$status" -eq 0 ] || tail -n 20 "$run_logs/packages.log"
 	return "$status"
 }
