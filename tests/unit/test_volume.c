@@ -217,6 +217,60 @@ static void second_writer_is_fenced(void)
 	end();
 }
 
+/* A pack that was begun here and lost has the number of another machine's: it does not go up under its name. */
+static void lost_pack_is_not_anothers(void)
+{
+	static uint8_t junk[70000];
+	struct volume_attr attr;
+	char text[64];
+	uint64_t ino;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_write(v, ino, 0, junk, sizeof(junk), 0));
+	simdisk_freeze(disk);
+	simdisk_kill(disk);
+	volume_close(v);
+	params.state_dir = "/other";
+	TEST_MUST(testvol_open(&params, &v));
+	write_text(ino, 0, "the other machine's");
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_close(v));
+	params.state_dir = "/state";
+	TEST_MUST(testvol_open(&params, &v));
+	write_text(make(VOLUME_ROOT, "more", S_IFREG | 0644), 0, "more");
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_close(v));
+	params.state_dir = "/fresh";
+	TEST_MUST(testvol_open(&params, &v));
+	TEST_OK(volume_resolve(v, "file", VOLUME_NOW, &attr));
+	TEST_OK(read_text(attr.ino, VOLUME_NOW, text, sizeof(text)));
+	TEST_CHECK(strcmp(text, "the other machine's") == 0);
+	end();
+}
+
+/* The first write into a new pack fails: the pack is forgotten, and later ones go up. */
+static void failed_first_write_is_forgotten(void)
+{
+	struct volume_status status;
+	uint64_t ino;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	simdisk_fail_nth(disk, 1, ERR_NOSPC);
+	TEST_ERR(volume_write(v, ino, 0, "x", 1, 0), ERR_NOSPC);
+	epoch_now();
+	make(VOLUME_ROOT, "second", S_IFREG | 0644);
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	write_text(ino, 0, "y");
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_status(v, &status));
+	TEST_CHECK(status.state == VOLUME_CLEAN && status.pending_packs == 0);
+	end();
+}
+
 static int drop_logs(void *ctx, const struct blob_info *info)
 {
 	snprintf(ctx, BLOB_NAME_MAX + 1, "%s", info->name);
@@ -367,6 +421,8 @@ int main(void)
 	TEST_RUN(past_is_exact);
 	TEST_RUN(restore_leaves_the_outside_alone);
 	TEST_RUN(second_writer_is_fenced);
+	TEST_RUN(lost_pack_is_not_anothers);
+	TEST_RUN(failed_first_write_is_forgotten);
 	TEST_RUN(rollback_is_noticed);
 	TEST_RUN(index_is_built_again);
 	TEST_RUN(offline_and_back);
