@@ -445,6 +445,37 @@ static int load_manifest(struct volume *v, const char *name, uint64_t seq, const
 	return r ? r : dec_end(&d) ? err_note(ERR_CORRUPT, "%s", name) : 0;
 }
 
+static int add_size(void *ctx, const struct blob_info *info)
+{
+	*(uint64_t *)ctx += info->size_bytes;
+	return 0;
+}
+
+/* Without it a volume that is mounted often and changed little would never get a checkpoint. */
+int volume_checkpoint_measure(struct volume *v)
+{
+	char name[BLOB_NAME_MAX + 1];
+	uint64_t seq = 0, log_bytes = 0;
+	struct buf m;
+	int r = blob_list(v->params.store, "checkpoints/0", NULL, take_newest, &seq);
+
+	if (r == 0) {
+		log_name(seq, name);
+		r = blob_list(v->params.store, "log/", name, add_size, &log_bytes);
+	}
+	if (r != 0)
+		return r;
+	v->log_bytes_since_checkpoint += log_bytes;
+	if (seq == 0)
+		return 0;
+	manifest_name(seq, name);
+	buf_init(&m, OBJECT_CONTENT_MAX);
+	if (get_object(v, OBJECT_CHECKPOINT, name, NULL, &m) == 0)
+		v->checkpoint_bytes = m.len / (PART_NAME_BYTES + SHA256_BYTES) * PART_BYTES;
+	buf_wipe(&m);
+	return 0;
+}
+
 int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx,
                            bool *ret_found)
 {

@@ -204,6 +204,9 @@ int volume_compare_stored(struct volume *v, uint64_t seq, const struct buf *seal
 /** Write the state that @reader sees, which is the state right after a log object, to the store.
  * Takes no lock but the upload one. */
 int volume_checkpoint_write(struct volume *v, struct index *reader);
+/** With an index that is there already: how much log the store has since the newest checkpoint, and about how large that is. */
+int volume_checkpoint_measure(struct volume *v);
+
 /** Load the newest one into an empty index. */
 int volume_checkpoint_load(struct volume *v, volume_progress_fn progress, void *ctx,
                            bool *ret_found);

@@ -618,6 +618,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	if (r == 0 && v->log.len > 0)
 		r = volume_compose(v);
 	if (r == 0 && !fresh)
+		r = volume_checkpoint_measure(v);
+	if (r == 0 && !fresh)
 		r = check_others(v, progress, ctx);
 	v->stored_epoch = v->outlog_head ? 0 : s->epoch - 1;
 	v->stored_commit_ns = v->outlog_head ? 0 : s->last_epoch_ns;
