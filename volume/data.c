@@ -380,6 +380,8 @@ int volume_punch(struct volume *v, uint64_t ino, uint64_t off, uint64_t len)
 	struct space_op s = {.op = {.type = OP_WRITE, .attr.ino = ino}};
 	struct index_inode row;
 	uint64_t end, first, last;
+	uint8_t page[PAGE_BYTES];
+	uint64_t size;
 	int r;
 
 	lock_take(volume_file_lock(v, ino));
@@ -395,7 +397,11 @@ int volume_punch(struct volume *v, uint64_t ino, uint64_t off, uint64_t len)
 	if (first == last) {
 		r = zero_in_page(v, &s, ino, first, off % PAGE_BYTES, end % PAGE_BYTES, row.size);
 	} else {
-		if (off % PAGE_BYTES)
+		/* what is far away is fetched before the first page is reserved: a commit waits for
+		 * reservations, and must not wait for the store */
+		if (off % PAGE_BYTES && end % PAGE_BYTES)
+			r = read_pages(v, ino, VOLUME_NOW, last, 1, page, &size);
+		if (r == 0 && off % PAGE_BYTES)
 			r = zero_in_page(v, &s, ino, first++, off % PAGE_BYTES, PAGE_BYTES,
 			                 row.size);
 		if (r == 0 && end % PAGE_BYTES)
@@ -408,6 +414,7 @@ int volume_punch(struct volume *v, uint64_t ino, uint64_t off, uint64_t len)
 		stamp(v, &s.op, 0, row.mode);
 		r = space_apply(v, &s);
 	}
+	explicit_bzero(page, sizeof(page));
 	space_done(v, &s);
 out:
 	lock_drop(volume_file_lock(v, ino));
