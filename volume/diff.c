@@ -360,9 +360,16 @@ static int settle_gone(struct diff *d)
 	if (n)
 		qsort(named, n, sizeof(*named), by_old_path);
 	/* the list grows when what is in a removed folder was moved as well */
-	for (size_t i = 0; r == 0 && i < d->ngone; i++)
-		if (!n || !bsearch(&d->gone[i].path, named, n, sizeof(*named), by_old_path))
+	for (size_t i = 0; r == 0 && i < d->ngone; i++) {
+		uint64_t there = 0;
+
+		if (n && bsearch(&d->gone[i].path, named, n, sizeof(*named), by_old_path))
+			continue;
+		/* its folder was replaced, and it came back under the same path */
+		r = volume_find(d->v, d->gone[i].path, d->c.b, &there);
+		if (r == 0 && there != d->gone[i].ino)
 			r = emit_removed(d, d->gone[i].path, d->gone[i].ino);
+	}
 	free(named);
 	return r;
 }
