@@ -17,14 +17,14 @@
 struct fs;
 
 struct fs_params {
-	struct volume *volume;	 /* borrowed until fs_free() */
+	struct volume *volume; /* borrowed until fs_free() */
 	const char *mountpoint;
 	const char *control_path; /* value of FS_CONTROL_XATTR */
-	bool read_only;		 /* EROFS for every change */
-	int64_t at;		 /* VOLUME_NOW, or an epoch: show the past as the root, read-only */
+	bool read_only;           /* EROFS for every change */
+	int64_t at; /* VOLUME_NOW, or an epoch: show the past as the root, read-only */
 	bool allow_other;
 	const char *extra_options; /* passed on to libfuse ("a,b=c"), or NULL */
-	unsigned threads;	 /* 0: default 8 */
+	unsigned threads;          /* 0: default 8 */
 };
 
 /**

@@ -91,7 +91,8 @@ struct index {
 	char *path;
 	sqlite3 *db;
 	bool reader;
-	bool began; /* the writer's transaction was begun, and is open but for moments in index_commit() */
+	bool
+	    began; /* the writer's transaction was begun, and is open but for moments in index_commit() */
 	struct index_state state;
 	struct index_state stored; /* what the table holds */
 	uint64_t wal_frames;       /* committed, not in the main file */

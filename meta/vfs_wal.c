@@ -8,8 +8,8 @@
  * SQLite's cache, and both only for frames that this process wrote since the log began anew (below
  * `written`):
  *
- *   - a page is written into a frame again, without its header: the frame keeps its header, its
- * checksum is zero for now;
+ *   - a page is written into a frame again, without its header: the frame keeps its header,
+ *     with a checksum of zero until commit;
  *   - at commit, headers alone are written again with the right checksums: the page in the frame is
  * sealed again with it, at once, as nothing need follow before the transaction counts as committed.
  *

@@ -49,7 +49,6 @@ struct volume {
 	struct volume_params params;
 	char dir[VOLUME_PATH_MAX - 256];
 	char id_hex[2 * VOLUME_ID_BYTES + 1];
-	struct file *state_lock;
 	int state_lock_fd;
 	struct keyring *keyring;
 	struct object_keys *object_keys;
@@ -57,7 +56,6 @@ struct volume {
 	struct keys *keys;
 	struct packs *packs;
 	uint64_t writer_id;
-	bool fresh; /* read-only without local state: everything lives in a private folder */
 
 	struct lock lock;
 	struct index *ix;

@@ -84,7 +84,8 @@ static size_t samples(struct op *out)
 	out[n++] =
 	    (struct op){.type = OP_SNAPSHOT_REMOVE, .snapshot = {.name = "before", .len = 6}};
 	out[n++] = (struct op){.type = OP_RESTORE, .time_ns = 100, .restore = {11, some_steps, 3}};
-	out[n++] = (struct op){.type = OP_FILEKEY, .filekey = {.id = 9, .master = 1, .wrapped = {7}}};
+	out[n++] =
+	    (struct op){.type = OP_FILEKEY, .filekey = {.id = 9, .master = 1, .wrapped = {7}}};
 	return n;
 }
 
