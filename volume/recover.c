@@ -188,6 +188,7 @@ struct journal_replay {
 	uint64_t apply_from_batch; /* with an index */
 	uint64_t apply_from_log;   /* without */
 	bool fresh;
+	uint64_t checked_log; /* the last one that check_own_number() found to be ours */
 	struct numbers ended_packs;
 };
 
@@ -261,12 +262,50 @@ static bool has_change(const uint8_t *records, size_t records_len)
 	return false;
 }
 
+/*
+ * Without an index: records under a number that the store has are in it, if that object was made here. If it was another
+ * writer's, they are in no other place, and must not be passed over.
+ */
+static int check_own_number(struct journal_replay *jr, uint64_t seq)
+{
+	struct volume *v = jr->v;
+	char name[BLOB_NAME_MAX + 1];
+	struct buf sealed, content;
+	const uint8_t *records;
+	struct log_header h;
+	size_t len;
+	int r;
+
+	if (seq == jr->checked_log)
+		return 0;
+	log_name(seq, name);
+	buf_init(&sealed, BLOB_MAX_BYTES);
+	buf_init(&content, OBJECT_CONTENT_MAX);
+	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
+	if (r == 0)
+		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
+		                &content);
+	if (r == 0)
+		r = log_decode(content.data, content.len, &h, &records, &len);
+	if (r == 0 && h.writer_id != v->writer_id)
+		r = err_note(ERR_FENCED,
+		             "%s was stored by another writer; what this machine has is kept in %s",
+		             name, v->dir);
+	if (r == 0)
+		jr->checked_log = seq;
+	buf_done(&sealed);
+	buf_wipe(&content);
+	return r;
+}
+
 static int replay_batch(void *ctx, const struct journal_batch *b)
 {
 	struct journal_replay *jr = ctx;
 	struct volume *v = jr->v;
 	int r = 0;
 
+	if (jr->fresh && b->log_seq <= v->stored_seq && has_change(b->ops, b->ops_len))
+		r = check_own_number(jr, b->log_seq);
 	for (size_t i = 0; r == 0 && i < b->nruns; i++)
 		r = packs_rewrite(v->packs, b->runs[i].pack, b->runs[i].off, b->runs[i].data,
 		                  b->runs[i].len, pack_ended(jr, b->runs[i].pack));

@@ -320,6 +320,35 @@ static void index_is_built_again(void)
 	end();
 }
 
+/* The index is gone and another machine went on: what was only fsynced here is not passed over in silence. */
+static void lost_index_keeps_what_is_not_stored(void)
+{
+	char path[256];
+	uint64_t ino;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	write_text(ino, 0, "only here");
+	TEST_OK(volume_fsync(v));
+	snprintf(path, sizeof(path), "%s/index.db", volume_state_path(v));
+	simdisk_freeze(disk);
+	simdisk_kill(disk);
+	volume_close(v);
+	params.state_dir = "/other";
+	TEST_MUST(testvol_open(&params, &v));
+	write_text(ino, 0, "elsewhere");
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_close(v));
+	TEST_OK(fileio_remove(simdisk_io(disk), path));
+	params.state_dir = "/state";
+	TEST_ERR(testvol_open(&params, &v), ERR_FENCED);
+	TEST_ERR(testvol_open(&params, &v), ERR_FENCED);
+	params.state_dir = "/other";
+	TEST_MUST(testvol_open(&params, &v));
+	end();
+}
+
 static void offline_and_back(void)
 {
 	struct fault_config fine = {.seed = 1}, down = {.seed = 1, .down = true};
@@ -425,6 +454,7 @@ int main(void)
 	TEST_RUN(failed_first_write_is_forgotten);
 	TEST_RUN(rollback_is_noticed);
 	TEST_RUN(index_is_built_again);
+	TEST_RUN(lost_index_keeps_what_is_not_stored);
 	TEST_RUN(offline_and_back);
 	TEST_RUN(failed_fsync_stops_changes);
 	TEST_RUN(shared_data_is_not_copied);
