@@ -7,6 +7,7 @@
 #define AMBERFS_VOLUME_RECOVER_H
 
 #include "volume/impl.h"
+#include "volume/numbers.h"
 
 /**
  * Bring the index (open, @fresh when it was just made) to the newest state that the store, outlog/
@@ -15,5 +16,31 @@
  * builds it anew.
  */
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx);
+
+/* ---- between the files of recovery ---- */
+
+/** Apply the sealed log object @seq, which is the next one. */
+int recover_replay_sealed(struct volume *v, uint64_t seq, const struct buf *sealed);
+
+/** Apply the log objects after the index's that the store has. ERR_MISSING with the name of one that is left out. */
+int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx);
+
+/** Is log object @stored, the newest known to be stored, there, with the bytes it had (@known_hash: the index has their hash)? ERR_ROLLBACK. */
+int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash);
+
+/** Is log object @seq in the store the one that waits in outlog/? One that is not there any more was removed when it was stored. ERR_FENCED. */
+int recover_compare_own(struct volume *v, uint64_t seq);
+
+/** What the store has beyond what is known to be stored: our own, or another writer's, which is taken over or ERR_FENCED. */
+int recover_check_others(struct volume *v, volume_progress_fn progress, void *ctx);
+
+/** Tell the table of packs what the index knows of them, and drop the local ones that it does not know. */
+int recover_know_packs(struct volume *v);
+
+/** Replay the journal; the last, open log object is gathered in v->log. */
+int recover_journal(struct volume *v, bool fresh);
+
+/** Do these records hold more than the book-keeping of packs? */
+bool recover_has_change(const uint8_t *records, size_t len);
 
 #endif

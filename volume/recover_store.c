@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Recovery's questions to the store: what it has, whether it still has what it had, and who went on with the volume. */
+#include "volume/recover.h"
+
+#include "util/err.h"
+#include "util/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int log_object_name(void *ctx, const struct blob_info *info)
+{
+	uint64_t n;
+
+	return numbers_hex(info->name + 4, &n) ? numbers_add(ctx, n) : 0;
+}
+
+/* Log objects in the store numbered @from and above. */
+static int list_store(struct volume *v, uint64_t from, struct numbers *ret)
+{
+	char after[BLOB_NAME_MAX + 1];
+
+	log_name(from ? from - 1 : 0, after);
+	return blob_list(v->params.store, "log/", after, log_object_name, ret);
+}
+
+int recover_replay_sealed(struct volume *v, uint64_t seq, const struct buf *sealed)
+{
+	int r;
+
+	lock_take(&v->lock);
+	v->replaying = true;
+	r = log_replay(v, seq, sealed->data, sealed->len);
+	v->replaying = false;
+	lock_drop(&v->lock);
+	return r;
+}
+
+/* Log objects after the index's, from the store, as far as they go. */
+int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx)
+{
+	struct numbers have = {0};
+	uint64_t first = index_state(v->ix)->log_seq + 1;
+	int r = list_store(v, first, &have);
+
+	for (size_t i = 0; r == 0 && i < have.count; i++) {
+		char name[BLOB_NAME_MAX + 1];
+		struct buf sealed;
+
+		log_name(first + i, name);
+		if (have.n[i] != first + i) {
+			r = err_note(ERR_MISSING, "%s", name);
+			break;
+		}
+		buf_init(&sealed, BLOB_MAX_BYTES);
+		r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
+		if (r == ERR_MISSING)
+			r = err_note(r, "%s", name);
+		if (r == 0)
+			r = recover_replay_sealed(v, first + i, &sealed);
+		v->log_bytes_since_checkpoint += sealed.len;
+		buf_done(&sealed);
+		if (progress)
+			progress(ctx, "log", i + 1, have.count);
+	}
+	numbers_done(&have);
+	return r;
+}
+
+/* The newest object known to be stored is there, with the bytes it had. */
+int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash)
+{
+	uint8_t hash[SHA256_BYTES];
+	char name[BLOB_NAME_MAX + 1];
+	struct buf sealed;
+	int r;
+
+	if (stored == 0)
+		return 0;
+	log_name(stored, name);
+	buf_init(&sealed, BLOB_MAX_BYTES);
+	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
+	if (r == ERR_MISSING)
+		r = err_note(ERR_ROLLBACK, "%s was stored and is not there", name);
+	if (r == 0)
+		r = kdf_sha256(sealed.data, sealed.len, hash);
+	if (r == 0 && known_hash && memcmp(hash, index_state(v->ix)->log_hash, SHA256_BYTES) != 0)
+		r = err_note(ERR_ROLLBACK, "%s is not the one that was stored", name);
+	buf_done(&sealed);
+	return r;
+}
+
+static int know_pack(void *ctx, const struct index_pack *row)
+{
+	struct volume *v = ctx;
+
+	packs_know(v->packs, row->num, row->name, row->size);
+	return 0;
+}
+
+/*
+ * What is local belongs to the state before anybody else's log is applied: a number that was begun here and lost may be a
+ * pack of another writer.
+ */
+int recover_know_packs(struct volume *v)
+{
+	int r;
+
+	lock_take(&v->lock);
+	r = index_pack_list(v->ix, know_pack, v);
+	if (r == 0)
+		r = packs_drop_unknown(v->packs);
+	lock_drop(&v->lock);
+	return r;
+}
+
+/* Is object @seq in the store the one that waits in outlog/? One that is not there any more was
+ * removed when it was stored. */
+int recover_compare_own(struct volume *v, uint64_t seq)
+{
+	struct buf own;
+	int r;
+
+	buf_init(&own, BLOB_MAX_BYTES);
+	r = volume_outlog_read(v, seq, &own);
+	if (r == 0)
+		r = volume_compare_stored(v, seq, &own);
+	else if (r == ERR_NOENT)
+		r = 0;
+	buf_done(&own);
+	return r;
+}
+
+/* Does an object that waits in outlog/ hold anything that would be lost with it? */
+static bool is_precious(struct volume *v, uint64_t seq)
+{
+	char name[BLOB_NAME_MAX + 1];
+	struct buf sealed, content;
+	const uint8_t *records;
+	struct log_header h;
+	bool precious = true;
+	size_t len;
+	int r;
+
+	log_name(seq, name);
+	buf_init(&sealed, BLOB_MAX_BYTES);
+	buf_init(&content, OBJECT_CONTENT_MAX);
+	r = volume_outlog_read(v, seq, &sealed);
+	if (r == 0)
+		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
+		                &content);
+	if (r == 0)
+		r = log_decode(content.data, content.len, &h, &records, &len);
+	if (r == 0)
+		precious = recover_has_change(records, len);
+	buf_done(&sealed);
+	buf_wipe(&content);
+	return precious && r != ERR_NOENT;
+}
+
+/* Another machine went on, and all that waits here is the book-keeping of packs that nothing uses: it is let go, and the index made anew. */
+static int give_way(struct volume *v, int r)
+{
+	char path[VOLUME_PATH_MAX];
+
+	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next)
+		if (is_precious(v, o->seq))
+			return r;
+	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next) {
+		volume_outlog_path(v, o->seq, path);
+		fileio_remove(v->params.io, path);
+	}
+	return err_note(ERR_CORRUPT, "index: another machine went on with the volume");
+}
+
+/*
+ * What the store has beyond what this machine knows to be stored: objects that it made itself
+ * (their reply was lost, or the note of it), which the uploader will recognise, or those of another
+ * writer. The latter are taken over when nothing here waits to be stored.
+ */
+int recover_check_others(struct volume *v, volume_progress_fn progress, void *ctx)
+{
+	struct numbers there = {0};
+	uint64_t last_own = index_state(v->ix)->log_seq;
+	uint64_t stored = v->stored_seq;
+	uint64_t beyond = 0;
+	int r = list_store(v, stored + 1, &there);
+
+	for (size_t i = 0; r == 0 && i < there.count; i++) {
+		if (there.n[i] > last_own)
+			beyond = there.n[i];
+		else
+			r = recover_compare_own(v, there.n[i]);
+		if (there.n[i] == stored + 1)
+			stored++;
+	}
+	numbers_done(&there);
+	if (r == ERR_FENCED)
+		return give_way(v, r);
+	if (r != 0 || beyond == 0)
+		return r;
+	if (stored < last_own)
+		return give_way(
+		    v, err_note(ERR_FENCED,
+		                "the store went on without this machine; what it has is kept in %s",
+		                v->dir));
+	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
+	r = recover_know_packs(v);
+	if (r == 0)
+		r = recover_catch_up(v, progress, ctx);
+	if (r == 0 && !v->outlog_head)
+		v->stored_seq = index_state(v->ix)->log_seq;
+	return r;
+}
