@@ -10,6 +10,7 @@
  * Results are gathered under the volume's lock and handed out after it.
  */
 #include "volume/changes.h"
+#include "volume/entries.h"
 
 #include "util/err.h"
 
@@ -95,47 +96,6 @@ static bool in_scope(const struct diff *d, const char *path)
 
 /* ---- renames ---- */
 
-/* An entry of an inode in one state whose name is free in the other. */
-struct entry {
-	uint64_t parent;
-	size_t len;
-	char name[INDEX_NAME_MAX + 1];
-};
-
-struct entries {
-	struct volume *v;
-	int64_t other;
-	struct entry *entry;
-	size_t count, cap;
-};
-
-static int collect_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct entries *l = ctx;
-	struct entry *e;
-	uint64_t there;
-	int r = changes_entry(l->v, row->parent, row->name, row->name_len, l->other, &there);
-
-	(void)inode;
-	if (r != 0 || there != 0)
-		return r;
-	if (l->count == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 4;
-		struct entry *to = realloc(l->entry, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		l->entry = to;
-		l->cap = cap;
-	}
-	e = &l->entry[l->count++];
-	e->parent = row->parent;
-	e->len = row->name_len;
-	memcpy(e->name, row->name, row->name_len);
-	e->name[row->name_len] = '\0';
-	return 0;
-}
-
 static bool is_used(const struct diff *d, uint64_t ino, const char *old_path)
 {
 	for (size_t i = d->count; i > 0; i--) {
@@ -154,27 +114,34 @@ static bool is_used(const struct diff *d, uint64_t ino, const char *old_path)
  */
 static int moved_path(struct diff *d, uint64_t ino, int64_t at, int64_t other, char **ret)
 {
-	struct entries l = {.v = d->v, .other = other};
-	int r = index_dentry_of(d->v->ix, ino, at, collect_entry, &l);
+	struct entries l;
+	int r;
 
 	*ret = NULL;
+	entries_init(&l);
+	r = entries_of(d->v, ino, at, &l);
 	for (size_t i = 0; r == 0 && !*ret && i < l.count; i++) {
+		const struct entry *e = &l.entry[i];
 		char *folder = NULL;
+		uint64_t there;
 
-		r = volume_path_of(d->v, l.entry[i].parent, at, &folder);
+		r = changes_entry(d->v, e->parent, entries_name(&l, i), e->len, other, &there);
+		if (r != 0 || there != 0)
+			continue;
+		r = volume_path_of(d->v, e->parent, at, &folder);
 		if (r == ERR_NOENT) {
 			r = 0;
 			continue;
 		}
 		if (r == 0)
-			*ret = changes_join(folder, l.entry[i].name, l.entry[i].len);
+			*ret = changes_join(folder, entries_name(&l, i), e->len);
 		free(folder);
 		if (*ret && (!in_scope(d, *ret) || is_used(d, ino, *ret))) {
 			free(*ret);
 			*ret = NULL;
 		}
 	}
-	free(l.entry);
+	entries_done(&l);
 	return r;
 }
 
@@ -205,40 +172,14 @@ static int is_folder(struct volume *v, uint64_t ino, int64_t at, bool *ret)
 	return r;
 }
 
-struct name_list {
-	struct change_name **name;
-	size_t count, cap;
+struct named {
+	const char *name;
+	size_t len;
 };
 
-static int list_name(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+static int by_name(const void *a, const void *b)
 {
-	struct name_list *l = ctx;
-	struct change_name *n;
-
-	(void)inode;
-	if (l->count == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 64;
-		struct change_name **to = realloc(l->name, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		l->name = to;
-		l->cap = cap;
-	}
-	n = malloc(sizeof(*n) + row->name_len + 1);
-	if (!n)
-		return ERR_NOMEM;
-	n->len = row->name_len;
-	memcpy(n->name, row->name, row->name_len);
-	n->name[n->len] = '\0';
-	l->name[l->count++] = n;
-	return 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp((*(struct change_name *const *)a)->name,
-	              (*(struct change_name *const *)b)->name);
+	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
 /* Entry @name of folders @a (first state) and @b (second), either of which may be 0. */
@@ -265,19 +206,28 @@ static int diff_name(struct diff *d, const struct place *at, uint64_t a, uint64_
 /* Different folders, or a folder and nothing: every entry of both. */
 static int diff_whole(struct diff *d, const struct place *at, uint64_t a, uint64_t b)
 {
-	struct name_list l = {0};
-	int r = a ? index_dentry_list(d->v->ix, a, d->c.a, 0, list_name, &l) : 0;
+	struct named *n = NULL;
+	struct entries l;
+	int r = 0;
 
+	entries_init(&l);
+	if (a)
+		r = entries_in(d->v, a, d->c.a, &l);
 	if (r == 0 && b)
-		r = index_dentry_list(d->v->ix, b, d->c.b, 0, list_name, &l);
-	if (l.count)
-		qsort(l.name, l.count, sizeof(*l.name), by_text);
+		r = entries_in(d->v, b, d->c.b, &l);
+	if (r == 0 && l.count) {
+		n = calloc(l.count, sizeof(*n));
+		r = n ? 0 : ERR_NOMEM;
+	}
+	for (size_t i = 0; n && i < l.count; i++)
+		n[i] = (struct named){entries_name(&l, i), l.entry[i].len};
+	if (n)
+		qsort(n, l.count, sizeof(*n), by_name);
 	for (size_t i = 0; r == 0 && i < l.count; i++)
-		if (i == 0 || strcmp(l.name[i - 1]->name, l.name[i]->name) != 0)
-			r = diff_name(d, at, a, b, l.name[i]->name, l.name[i]->len);
-	for (size_t i = 0; i < l.count; i++)
-		free(l.name[i]);
-	free(l.name);
+		if (i == 0 || strcmp(n[i - 1].name, n[i].name) != 0)
+			r = diff_name(d, at, a, b, n[i].name, n[i].len);
+	free(n);
+	entries_done(&l);
 	return r;
 }
 

@@ -4,6 +4,7 @@
  * with it is compared with the one before; a file is followed backwards through its renames.
  */
 #include "volume/changes.h"
+#include "volume/entries.h"
 
 #include "util/err.h"
 
@@ -13,45 +14,30 @@
 
 /* ---- paths of inodes ---- */
 
-static int take_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct change_name **ret = ctx;
-
-	(void)inode;
-	*ret = malloc(sizeof(**ret) + row->name_len + 1);
-	if (!*ret)
-		return ERR_NOMEM;
-	(*ret)->parent = row->parent;
-	(*ret)->len = row->name_len;
-	memcpy((*ret)->name, row->name, row->name_len);
-	(*ret)->name[row->name_len] = '\0';
-	return 1;
-}
-
 int volume_path_of(struct volume *v, uint64_t ino, int64_t at, char **ret)
 {
 	char *path = strdup("");
+	struct entries l;
 	int r = path ? 0 : ERR_NOMEM;
 
+	entries_init(&l);
 	while (r == 0 && ino != VOLUME_ROOT) {
-		struct change_name *entry = NULL;
 		char *longer;
 
-		r = index_dentry_of(v->ix, ino, at, take_entry, &entry);
-		if (r >= 0)
-			r = entry ? 0 : ERR_NOENT;
-		if (r != 0) {
-			free(entry);
+		entries_done(&l);
+		r = entries_of(v, ino, at, &l);
+		if (r == 0 && l.count == 0)
+			r = ERR_NOENT;
+		if (r != 0)
 			break;
-		}
-		longer =
-		    *path ? changes_join(entry->name, path, strlen(path)) : strdup(entry->name);
+		longer = *path ? changes_join(entries_name(&l, 0), path, strlen(path))
+		               : strdup(entries_name(&l, 0));
 		free(path);
 		path = longer;
-		ino = entry->parent;
-		free(entry);
+		ino = l.entry[0].parent;
 		r = path ? 0 : ERR_NOMEM;
 	}
+	entries_done(&l);
 	if (r != 0) {
 		free(path);
 		return r;

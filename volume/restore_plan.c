@@ -15,6 +15,7 @@
 #include "volume/restore_plan.h"
 
 #include "util/err.h"
+#include "volume/entries.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,108 +68,76 @@ static bool is_root_entry(const struct restore_plan *p, uint64_t parent, const c
 	return false;
 }
 
-struct entry_copy {
-	uint64_t parent;
-	size_t len;
-	char name[INDEX_NAME_MAX];
-};
-
-static int take_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+/* The one entry that folder @ino has at @at, in @l; false when it has none. */
+static int only_entry(struct restore_plan *p, uint64_t ino, int64_t at, struct entries *l,
+                      bool *ret)
 {
-	struct entry_copy *e = ctx;
+	int r;
 
-	(void)inode;
-	e->parent = row->parent;
-	e->len = row->name_len;
-	memcpy(e->name, row->name, row->name_len);
-	return 1;
-}
-
-/* Is the entry (@parent, @name) of state @at at or below one of the paths? Folders have one entry,
- * so the way up is one. */
-static int entry_in_scope(struct restore_plan *p, uint64_t parent, const char *name, size_t len,
-                          int64_t at, bool *ret)
-{
-	struct entry_copy e = {.parent = parent, .len = len};
-	int r = 0;
-
-	*ret = false;
-	if (p->nroots == 0)
-		*ret = true;
-	memcpy(e.name, name, len);
-	while (r == 0 && !*ret) {
-		uint64_t folder = e.parent;
-
-		*ret = is_root_entry(p, e.parent, e.name, e.len, at);
-		if (*ret || folder == VOLUME_ROOT)
-			break;
-		e.parent = 0;
-		r = index_dentry_of(p->v->ix, folder, at, take_entry, &e);
-		if (r > 0)
-			r = 0;
-		if (e.parent == 0)
-			break;
-	}
+	entries_done(l);
+	r = entries_of(p->v, ino, at, l);
+	*ret = r == 0 && l->count > 0;
 	return r;
 }
 
-/* Entries gathered during a query, for queries of their own after it. */
-struct entries {
-	struct restore_plan *p;
-	struct entry_copy *entries;
-	size_t count, cap;
-};
-
-static int collect_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
+/* Is the entry (@parent, @name) of state @at at or below one of the paths? Folders have one entry, so the way up is one. */
+static int entry_in_scope(struct restore_plan *p, uint64_t parent, const char *name, size_t len,
+                          int64_t at, bool *ret)
 {
-	struct entries *o = ctx;
+	struct entries above;
+	bool more = true;
+	int r = 0;
 
-	(void)inode;
-	if (o->count == o->cap) {
-		size_t cap = o->cap ? o->cap * 2 : 8;
-		struct entry_copy *to = realloc(o->entries, cap * sizeof(*to));
-
-		if (!to)
-			return ERR_NOMEM;
-		o->entries = to;
-		o->cap = cap;
+	*ret = p->nroots == 0 || is_root_entry(p, parent, name, len, at);
+	entries_init(&above);
+	while (r == 0 && more && !*ret && parent != VOLUME_ROOT) {
+		r = only_entry(p, parent, at, &above, &more);
+		if (!more)
+			break;
+		parent = above.entry[0].parent;
+		*ret = is_root_entry(p, parent, entries_name(&above, 0), above.entry[0].len, at);
 	}
-	take_entry(&o->entries[o->count++], row, NULL);
-	return 0;
+	entries_done(&above);
+	return r;
 }
 
 /* Does anything outside the scope link to @ino now? */
 static int linked_outside(struct restore_plan *p, uint64_t ino, bool *ret)
 {
-	struct entries o = {.p = p};
-	int r = 0;
+	struct entries l;
+	int r;
 
 	*ret = false;
 	if (p->nroots == 0)
 		return 0;
-	r = index_dentry_of(p->v->ix, ino, INDEX_NOW, collect_entry, &o);
-	for (size_t i = 0; r == 0 && !*ret && i < o.count; i++) {
+	entries_init(&l);
+	r = entries_of(p->v, ino, INDEX_NOW, &l);
+	for (size_t i = 0; r == 0 && !*ret && i < l.count; i++) {
 		bool inside;
 
-		r = entry_in_scope(p, o.entries[i].parent, o.entries[i].name, o.entries[i].len,
+		r = entry_in_scope(p, l.entry[i].parent, entries_name(&l, i), l.entry[i].len,
 		                   INDEX_NOW, &inside);
 		*ret = !inside;
 	}
-	free(o.entries);
+	entries_done(&l);
 	return r;
 }
 
-/* Does the past have folder @ino inside the scope? Then its present content is looked at from
- * there. */
+/* Does the past have folder @ino inside the scope? Then its present content is looked at from there. */
 static int in_past_scope(struct restore_plan *p, uint64_t ino, bool *ret)
 {
-	struct entry_copy e = {0};
-	int r = index_dentry_of(p->v->ix, ino, p->at, take_entry, &e);
+	struct entries l;
+	bool any;
+	int r;
 
 	*ret = false;
-	if (r < 0 || e.parent == 0)
-		return r < 0 ? r : 0;
-	return entry_in_scope(p, e.parent, e.name, e.len, p->at, ret);
+	entries_init(&l);
+	r = only_entry(p, ino, p->at, &l, &any);
+	if (r == 0 && any)
+		r = entry_in_scope(p, l.entry[0].parent, entries_name(&l, 0), l.entry[0].len, p->at,
+		                   ret);
+	entries_done(&l);
+	return r;
 }
 
 /* ---- which inode stands for a past one ---- */
@@ -241,16 +210,6 @@ static int stand_in(struct restore_plan *p, uint64_t old, uint64_t *ret, bool *r
 static int restore_entry(struct restore_plan *p, uint64_t folder, const char *name, size_t len,
                          uint64_t now, uint64_t past);
 
-static int list_entry(void *ctx, const struct index_dentry *row, const struct index_inode *inode)
-{
-	struct entries *o = ctx;
-	int r = collect_entry(o, row, inode);
-
-	if (r == 0)
-		o->entries[o->count - 1].parent = row->ino;
-	return r;
-}
-
 static int remove_below(struct restore_plan *p, uint64_t ino);
 
 /* An entry of @ino goes. */
@@ -262,7 +221,7 @@ static int lose(struct restore_plan *p, uint64_t ino)
 /* A folder that goes: its entries go too, unless it lives on elsewhere in the scope. */
 static int remove_below(struct restore_plan *p, uint64_t ino)
 {
-	struct entries o = {.p = p};
+	struct entries l;
 	struct index_inode row;
 	bool past;
 	int r = index_inode_get(p->v->ix, ino, INDEX_NOW, &row);
@@ -272,26 +231,28 @@ static int remove_below(struct restore_plan *p, uint64_t ino)
 	r = in_past_scope(p, ino, &past);
 	if (r != 0 || past)
 		return r;
-	r = index_dentry_list(p->v->ix, ino, INDEX_NOW, 0, list_entry, &o);
-	for (size_t i = 0; r == 0 && i < o.count; i++) {
-		r = add_step(p, OP_STEP_UNLINK, ino, o.entries[i].name, o.entries[i].len, 0, 0);
+	entries_init(&l);
+	r = entries_in(p->v, ino, INDEX_NOW, &l);
+	for (size_t i = 0; r == 0 && i < l.count; i++) {
+		r = add_step(p, OP_STEP_UNLINK, ino, entries_name(&l, i), l.entry[i].len, 0, 0);
 		if (r == 0)
-			r = lose(p, o.entries[i].parent);
+			r = lose(p, l.entry[i].ino);
 	}
-	free(o.entries);
+	entries_done(&l);
 	return r;
 }
 
 /* Every entry that folder @past had, below the new folder @into. */
 static int fill_copy(struct restore_plan *p, uint64_t into, uint64_t past)
 {
-	struct entries o = {.p = p};
-	int r = index_dentry_list(p->v->ix, past, p->at, 0, list_entry, &o);
+	struct entries l;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < o.count; i++)
-		r = restore_entry(p, into, o.entries[i].name, o.entries[i].len, 0,
-		                  o.entries[i].parent);
-	free(o.entries);
+	entries_init(&l);
+	r = entries_in(p->v, past, p->at, &l);
+	for (size_t i = 0; r == 0 && i < l.count; i++)
+		r = restore_entry(p, into, entries_name(&l, i), l.entry[i].len, 0, l.entry[i].ino);
+	entries_done(&l);
 	return r;
 }
 
