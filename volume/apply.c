@@ -271,11 +271,13 @@ static void mark_dirty(struct volume *v, const struct op *op)
 		s->epoch_opened_ns = volume_wall_ns(v);
 }
 
-/* What takes room on a local disk that has none left. Removing always works. */
+/* What takes room on a local disk that has none left. Removing always works, also of a part of a file (which seals the page at its
+ * edge anew). */
 static bool needs_room(const struct op *op)
 {
 	return op->type == OP_CREATE || op->type == OP_LINK || op->type == OP_XATTR_SET ||
-	       op->type == OP_RESTORE || (op->type == OP_WRITE && op->attr.nextents > 0);
+	       op->type == OP_RESTORE ||
+	       (op->type == OP_WRITE && op->attr.nextents > 0 && op->attr.nclears == 0);
 }
 
 int volume_apply(struct volume *v, const struct op *op)

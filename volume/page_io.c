@@ -86,19 +86,6 @@ int page_own_key(struct volume *v, uint64_t ino, struct key_ref **ret)
 
 /* ---- writing ---- */
 
-/* Before it takes room: what is refused only after it was sealed has eaten the reserve all the same. */
-static int may_take_room(struct volume *v)
-{
-	int r;
-
-	lock_take(&v->lock);
-	r = volume_writable(v);
-	if (r == 0 && v->disk_low)
-		r = err_note(ERR_NOSPC, "the disk of the state folder is full");
-	lock_drop(&v->lock);
-	return r;
-}
-
 int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t page,
                  const uint8_t *plain, size_t len, struct page_run *ret)
 {
@@ -107,9 +94,6 @@ int page_run_put(struct volume *v, struct key_ref *key, uint64_t ino, uint64_t p
 	int r;
 
 	CHECK(len > 0 && len <= PAGE_RUN_BYTES);
-	r = may_take_room(v);
-	if (r != 0)
-		return r;
 	run.sealed = page_buffer_take();
 	if (!run.sealed)
 		return ERR_NOMEM;

@@ -401,6 +401,33 @@ static void failed_fsync_stops_changes(void)
 	end();
 }
 
+/* A disk without room takes no new data; making files shorter and removing them still works, and so does the rest when room comes back. */
+static void full_disk_is_answered(void)
+{
+	static uint8_t data[100000];
+	struct volume_status status;
+	struct volume_attr attr = {.size = 5000};
+	uint64_t ino;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	TEST_OK(volume_write(v, ino, 0, data, sizeof(data), 0));
+	TEST_OK(volume_fsync(v));
+	simdisk_set_room(disk, 16 << 20);
+	TEST_OK(volume_fsync(v)); /* notices */
+	TEST_ERR(volume_write(v, ino, 0, data, sizeof(data), 0), ERR_NOSPC);
+	TEST_OK(volume_setattr(v, ino, VOLUME_SET_SIZE, &attr, &attr));
+	TEST_CHECK(attr.size == 5000);
+	TEST_OK(volume_fsync(v));
+	simdisk_set_room(disk, UINT64_MAX);
+	TEST_OK(volume_fsync(v));
+	TEST_OK(volume_write(v, ino, 0, data, sizeof(data), 0));
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_status(v, &status));
+	TEST_CHECK(status.state == VOLUME_CLEAN);
+	end();
+}
+
 static void shared_data_is_not_copied(void)
 {
 	static uint8_t data[5 * 4096 + 100];
@@ -457,6 +484,7 @@ int main(void)
 	TEST_RUN(lost_index_keeps_what_is_not_stored);
 	TEST_RUN(offline_and_back);
 	TEST_RUN(failed_fsync_stops_changes);
+	TEST_RUN(full_disk_is_answered);
 	TEST_RUN(shared_data_is_not_copied);
 	TEST_RUN(wrong_secret_writes_nothing);
 	return test_done();
