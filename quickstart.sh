@@ -91,7 +91,7 @@ fi
 
 cat <<END
 
-What you put there is encrypted in $store, and its past stays for 30 days.
+What you put there is encrypted in $store, and everything it ever was stays with it.
 Three things to try:
 
   echo hello > $mountpoint/hello.txt

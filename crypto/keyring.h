@@ -37,7 +37,7 @@ struct keyring_cost {
 	uint32_t p;
 };
 
-/** The cost for new slots: N = 2^17, r = 8, p = 1 (128 MiB, a third of a second). */
+/** The cost for new slots: N = 2^17, r = 8, p = 1 (128 MiB, about half a second). */
 extern const struct keyring_cost keyring_cost_default;
 
 enum keyring_slot_type {
