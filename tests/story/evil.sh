@@ -171,13 +171,15 @@ must "a volume with two checkpoints" make_volume
 must "another volume" make_other_volume
 cd "$work/good" || exit 1
 mapfile -t logs < <(find log -type f | sort)
-mapfile -t packs < <(find packs -type f -size +300k | sort)
+# of the last two folders: all that is in them is still there to be read
+mapfile -t packs < <(comm -23 <(find packs -type f -size +300k | sort) <(cd "$work/older" && find packs -type f | sort))
 mapfile -t manifests < <(find checkpoints -maxdepth 1 -type f | sort)
 mapfile -t parts < <(find checkpoints/parts -type f | sort)
 keyring=$(find keyring -type f)
 newest=${manifests[-1]}
 # the first log object after the newest checkpoint
 after=log/$(printf %016x $((16#${newest##*/} + 1)))
+[ ${#packs[@]} = 2 ] || die "${#packs[@]} packs instead of two"
 echo "${#logs[@]} log objects, ${#packs[@]} packs, ${#manifests[@]} checkpoints, ${#parts[@]} parts"
 cd /
 # the parts of the newest checkpoint are those written last

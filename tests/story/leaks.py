@@ -3,10 +3,13 @@
 """leaks.py MARKERS DIR...: does any file below the folders hold one of the marker strings (lines of MARKERS)?
 
 Looked for as they are, as UTF-16, in hexadecimal, and in base64 at each of its three alignments; also in the names of the files.
+A form of less than FORM_MIN bytes is left out: four bytes are found by chance in one of forty files of a hundred megabytes of noise.
 """
 import base64
 import os
 import sys
+
+FORM_MIN = 7
 
 
 def forms(marker):
@@ -22,7 +25,7 @@ def forms(marker):
 
 def main():
     markers = [m for m in open(sys.argv[1], "rb").read().splitlines() if m]
-    needles = [(m, f) for m in markers for f in forms(m)]
+    needles = [(m, f) for m in markers for f in forms(m) if len(f) >= FORM_MIN]
     files = found = 0
     for top in sys.argv[2:]:
         for folder, _, names in os.walk(os.fsencode(top)):
