@@ -31,6 +31,8 @@
 #include <string.h>
 
 #define INDEX_COMMIT_NS 10000000000ll
+#define WAL_BYTES (64u << 20)   /* the index's write-ahead log before it is folded back */
+#define WAL_BYTES_LOW (4u << 20) /* the same on a disk that is nearly full */
 
 void volume_outlog_path(const struct volume *v, uint64_t seq, char *out)
 {
@@ -256,19 +258,6 @@ static void fail(struct volume *v, int r)
 	log_error("commit", "failed error=%s", err_name(r));
 }
 
-/* A disk that is nearly full takes no new things: what is left is for the journal, the log and the
- * index. */
-static void watch_disk(struct volume *v)
-{
-	uint64_t bytes;
-
-	if (fileio_free_bytes(v->params.io, v->dir, &bytes) != 0)
-		return;
-	lock_take(&v->lock);
-	v->disk_low = bytes < VOLUME_DISK_RESERVE;
-	lock_drop(&v->lock);
-}
-
 /* A full disk only delays the log object: its records are safe in the journal while that has room.
  */
 static int compose_if_room(struct volume *v)
@@ -336,7 +325,7 @@ static int absorb(struct volume *v)
 		r = index_commit(v->ix);
 	}
 	seq = s->journal_seq;
-	if (r == 0 && index_wal_bytes(v->ix) > 64u << 20)
+	if (r == 0 && index_wal_bytes(v->ix) > (v->disk_low ? WAL_BYTES_LOW : WAL_BYTES))
 		r = index_checkpoint(v->ix);
 	lock_drop(&v->lock);
 	if (r == 0)
@@ -376,7 +365,6 @@ int volume_commit(struct volume *v, unsigned flags)
 	if (v->params.read_only)
 		return 0;
 	lock_take(&v->commit_lock);
-	watch_disk(v);
 	if (v->log.len > VOLUME_LOG_CUT_BYTES)
 		flags |= COMMIT_CUT;
 	r = commit_once(v, flags);

@@ -104,15 +104,16 @@ static int file_row(struct volume *v, uint64_t ino, int64_t at, struct index_ino
 	return r;
 }
 
-/* The same for a file that will be written. Before it takes room: what is refused only after it was sealed has eaten the reserve all the same. */
-static int file_row_to_write(struct volume *v, uint64_t ino, struct index_inode *ret)
+/* The same for a file that will get @len bytes. Room is asked for before they are sealed: what is refused later has eaten it all the
+ * same. */
+static int file_row_to_write(struct volume *v, uint64_t ino, size_t len, struct index_inode *ret)
 {
-	int r;
+	int r = volume_room_take(v, len);
 
+	if (r != 0)
+		return r;
 	lock_take(&v->lock);
 	r = volume_writable(v);
-	if (r == 0 && v->disk_low)
-		r = err_note(ERR_NOSPC, "the disk of the state folder is full");
 	if (r == 0)
 		r = index_inode_get(v->ix, ino, INDEX_NOW, ret);
 	lock_drop(&v->lock);
@@ -283,7 +284,7 @@ int volume_write(struct volume *v, uint64_t ino, uint64_t off, const void *data,
 	int r;
 
 	lock_take(volume_file_lock(v, ino));
-	r = file_row_to_write(v, ino, &row);
+	r = file_row_to_write(v, ino, len, &row);
 	if (r == 0 && flags & VOLUME_WRITE_APPEND)
 		off = row.size;
 	if (r == 0 && (off > VOLUME_SIZE_MAX || len > VOLUME_SIZE_MAX - off))

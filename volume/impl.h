@@ -64,7 +64,8 @@ struct volume {
 	struct journal_page_run inline_runs[VOLUME_INLINE_RUNS];
 	size_t inline_count;
 	bool batch_dirty; /* more in the batch than the book-keeping of packs */
-	bool disk_low;    /* the local disk is nearly full */
+	atomic_bool disk_low;   /* the local disk is nearly full */
+	_Atomic int64_t room;   /* sealed bytes that may be written before the next look at the disk */
 	bool inline_over; /* more data than a batch carries: the packs must be synced */
 	bool replaying;
 	bool mutating;          /* inside volume_apply(), past the checks */
@@ -162,6 +163,14 @@ void volume_relieve(struct volume *v);
 int volume_compose(struct volume *v);
 
 void volume_outlog_path(const struct volume *v, uint64_t seq, char *out);
+
+/* ---- room.c ---- */
+
+/** See how much room the local disk has. Takes no lock. */
+void volume_room_look(struct volume *v);
+
+/** May @len bytes of new data be kept? ERR_NOSPC when less than the reserve would be left. Takes no lock. */
+int volume_room_take(struct volume *v, size_t len);
 
 /* ---- log.c ---- */
 

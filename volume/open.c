@@ -204,6 +204,7 @@ static int begin(struct volume *v)
 
 	v->index_commit_mono_ns = clock_mono_ns(v->params.clock);
 	v->last_commit_mono_ns = v->index_commit_mono_ns;
+	volume_room_look(v);
 	if (!v->params.read_only)
 		r = volume_absorb(v);
 	if (r == 0 && v->params.threads && !v->params.read_only)

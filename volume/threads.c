@@ -34,6 +34,7 @@ int volume_tick(struct volume *v)
 	bool pending;
 	unsigned flags = 0;
 
+	volume_room_look(v);
 	lock_take(&v->lock);
 	pending = v->batch.len > 0;
 	opened = v->epoch_dirty ? index_state(v->ix)->epoch_opened_ns : 0;

@@ -414,7 +414,7 @@ static void full_disk_is_answered(void)
 	TEST_OK(volume_write(v, ino, 0, data, sizeof(data), 0));
 	TEST_OK(volume_fsync(v));
 	simdisk_set_room(disk, 16 << 20);
-	TEST_OK(volume_fsync(v)); /* notices */
+	TEST_OK(volume_step(v)); /* notices */
 	TEST_ERR(volume_write(v, ino, 0, data, sizeof(data), 0), ERR_NOSPC);
 	TEST_OK(volume_setattr(v, ino, VOLUME_SET_SIZE, &attr, &attr));
 	TEST_CHECK(attr.size == 5000);
@@ -425,6 +425,33 @@ static void full_disk_is_answered(void)
 	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
 	TEST_OK(volume_status(v, &status));
 	TEST_CHECK(status.state == VOLUME_CLEAN);
+	end();
+}
+
+/* Between two looks of the clock more is written than there is room: the writer is told, and the reserve is not touched. */
+static void full_disk_is_answered_at_once(void)
+{
+	static uint8_t data[1 << 20];
+	uint64_t ino, free_bytes, size = 0;
+	int r = 0;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	TEST_OK(volume_fsync(v));
+	simdisk_set_room(disk, 80 << 20);
+	TEST_OK(volume_step(v));
+	while (r == 0 && size < 100 << 20) {
+		r = volume_write(v, ino, size, data, sizeof(data), 0);
+		size += r == 0 ? sizeof(data) : 0;
+	}
+	TEST_CHECK(r == ERR_NOSPC);
+	TEST_CHECK(size > 40 << 20 && size < 50 << 20);
+	TEST_OK(fileio_free_bytes(simdisk_io(disk), "/", &free_bytes));
+	TEST_CHECK(free_bytes >= 31 << 20);
+	TEST_OK(volume_fsync(v));
+	simdisk_set_room(disk, UINT64_MAX);
+	TEST_OK(volume_write(v, ino, size, data, sizeof(data), 0));
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
 	end();
 }
 
@@ -485,6 +512,7 @@ int main(void)
 	TEST_RUN(offline_and_back);
 	TEST_RUN(failed_fsync_stops_changes);
 	TEST_RUN(full_disk_is_answered);
+	TEST_RUN(full_disk_is_answered_at_once);
 	TEST_RUN(shared_data_is_not_copied);
 	TEST_RUN(wrong_secret_writes_nothing);
 	return test_done();

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Room on the local disk. New data is taken only while VOLUME_DISK_RESERVE stays free: that is for the journal, the log and the
+ * index, so that what was accepted can be made durable, and what makes room (removing, shortening) always works.
+ *
+ * Asking the kernel costs a system call, so a look grants an allowance, and writers take from it without a lock. What other
+ * programs take meanwhile is seen at the next look: when the allowance is used up, and at each tick of the clock thread.
+ */
+#include "volume/impl.h"
+
+#include "util/err.h"
+
+#define ALLOWANCE_MAX (64ll << 20)
+
+void volume_room_look(struct volume *v)
+{
+	uint64_t bytes;
+	int64_t left;
+
+	if (fileio_free_bytes(v->params.io, v->dir, &bytes) != 0)
+		bytes = UINT64_MAX / 2; /* writing will tell */
+	left = bytes > VOLUME_DISK_RESERVE ? (int64_t)(bytes - VOLUME_DISK_RESERVE) : 0;
+	atomic_store(&v->room, left < ALLOWANCE_MAX ? left : ALLOWANCE_MAX);
+	atomic_store(&v->disk_low, left == 0);
+}
+
+int volume_room_take(struct volume *v, size_t len)
+{
+	int64_t need = (int64_t)len;
+
+	if (atomic_load(&v->disk_low) || atomic_fetch_sub(&v->room, need) < need) {
+		volume_room_look(v);
+		if (atomic_fetch_sub(&v->room, need) < need)
+			return err_note(ERR_NOSPC, "the disk of the state folder is full");
+	}
+	return 0;
+}
