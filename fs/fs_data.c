@@ -133,16 +133,34 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 	if (flags & VOLUME_WRITE_KILL_PRIV)
 		fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
 	fuse_reply_write(req, size);
+	if (eager_written(&fs->eager, node.ino))
+		volume_fsync_then(fs->volume, NULL, NULL);
+}
+
+static void reply_synced(void *ctx, int result)
+{
+	reply_code(ctx, result);
+}
+
+/* Whoever commits answers: no thread waits for another's flush. */
+void fs_sync_and_reply(fuse_req_t req)
+{
+	struct fs *fs = fs_of(req);
+
+	if (fs->read_only)
+		reply_code(req, 0);
+	else
+		volume_fsync_then(fs->volume, reply_synced, req);
 }
 
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 
-	(void)ino;
 	(void)datasync;
 	(void)fi;
-	reply_code(req, fs->read_only ? 0 : volume_fsync(fs->volume));
+	eager_synced(&fs->eager, view_ino(ino));
+	fs_sync_and_reply(req);
 }
 
 /* ---- space ---- */

@@ -7,6 +7,7 @@
 #define FUSE_USE_VERSION 314
 
 #include "fs/aside.h"
+#include "fs/eager.h"
 #include "fs/fs.h"
 #include "fs/inode.h"
 #include "fs/view.h"
@@ -42,6 +43,7 @@ struct fs {
 	 * Outside the ranks of util/lock.h: taken before all of them, one at a time.
 	 */
 	pthread_rwlock_t size_locks[FS_SIZE_LOCKS];
+	struct eager eager;
 	_Atomic uint64_t plain[FS_PLAIN_FILES]; /* fs_xattr.c: files known to have no capability */
 };
 
@@ -87,6 +89,9 @@ void fs_readdir_ops(struct fuse_lowlevel_ops *ops);
 void fs_attr_ops(struct fuse_lowlevel_ops *ops);
 void fs_xattr_ops(struct fuse_lowlevel_ops *ops);
 void fs_data_ops(struct fuse_lowlevel_ops *ops);
+
+/** End @req when all that was changed before it is on the local disk. */
+void fs_sync_and_reply(fuse_req_t req);
 
 /** aside.h: answer a lseek(2) after the kernel wrote out what it caches of the file. */
 void fs_data_seek(struct fs *fs, const struct aside_seek *seek);

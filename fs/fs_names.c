@@ -210,6 +210,20 @@ static int make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
 	return r;
 }
 
+/* O_TMPFILE */
+static int make_unnamed(fuse_req_t req, fuse_ino_t parent, mode_t mode, struct volume_new *what,
+                        struct fs_node *ret_dir, struct volume_attr *ret)
+{
+	struct fs *fs = fs_of(req);
+	int r = fs_node_write(fs, parent, ret_dir);
+
+	if (r == 0)
+		r = new_rights(req, ret_dir, mode, what);
+	if (r == 0)
+		r = volume_create_unnamed(fs->volume, ret_dir->ino, what, ret);
+	return r;
+}
+
 static void make_and_reply(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
                            struct volume_new *what)
 {
@@ -255,7 +269,9 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_
 	struct fs_node dir;
 	int r;
 
-	r = make(req, parent, name, S_IFREG | (mode & ~(mode_t)S_IFMT), &what, &dir, &attr);
+	mode = S_IFREG | (mode & ~(mode_t)S_IFMT);
+	r = wire_is_tmpfile() ? make_unnamed(req, parent, mode, &what, &dir, &attr)
+	                      : make(req, parent, name, mode, &what, &dir, &attr);
 	/*
 	 * The kernel asks for this only when it saw that there is no such name. If there is one
 	 * now, ESTALE has it look again, and then open what it finds, with all its checks.

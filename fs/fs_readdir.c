@@ -227,12 +227,10 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
-
 	(void)ino;
 	(void)datasync;
 	(void)fi;
-	reply_code(req, fs->read_only ? 0 : volume_fsync(fs->volume));
+	fs_sync_and_reply(req);
 }
 
 void fs_readdir_ops(struct fuse_lowlevel_ops *ops)

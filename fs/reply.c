@@ -38,7 +38,7 @@ void reply_code(fuse_req_t req, int code)
 	fuse_reply_err(req, errnum);
 }
 
-static struct timespec timespec_of(int64_t ns)
+struct timespec reply_time(int64_t ns)
 {
 	struct timespec ts = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
 
@@ -62,9 +62,9 @@ void reply_stat(const struct fs_node *node, const struct volume_attr *attr, stru
 	ret->st_size = (off_t)attr->size;
 	ret->st_blksize = 4096;
 	ret->st_blocks = (blkcnt_t)attr->blocks;
-	ret->st_atim = timespec_of(attr->atime_ns);
-	ret->st_mtim = timespec_of(attr->mtime_ns);
-	ret->st_ctim = timespec_of(attr->ctime_ns);
+	ret->st_atim = reply_time(attr->atime_ns);
+	ret->st_mtim = reply_time(attr->mtime_ns);
+	ret->st_ctim = reply_time(attr->ctime_ns);
 }
 
 void reply_attr(fuse_req_t req, const struct fs_node *node, const struct volume_attr *attr)

@@ -15,6 +15,9 @@
  * (EIO) is logged. */
 void reply_code(fuse_req_t req, int code);
 
+/** Nanoseconds since 1970, or before it, as the kernel counts them. */
+struct timespec reply_time(int64_t ns);
+
 /** @attr of an inode in @node's view as stat(2) shows it. */
 void reply_stat(const struct fs_node *node, const struct volume_attr *attr, struct stat *ret);
 

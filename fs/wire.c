@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libfuse reads and writes its device through two functions that a program may give
- * (fuse_session_custom_io()). These do the plain system call and look at two messages: INIT, whose
- * answer gets FUSE_HANDLE_KILLPRIV_V2 when the kernel offered it, and WRITE, whose flags are kept
- * for the handler. A libfuse worker receives and handles a request in one thread, so a thread-local
- * variable is the right place.
+ * (fuse_session_custom_io()). These do the plain system call and look at three messages: INIT, whose
+ * answer gets FUSE_HANDLE_KILLPRIV_V2 when the kernel offered it; WRITE, whose flags are kept for the
+ * handler; and TMPFILE, which has the form of CREATE and is handed on as one, marked for the handler.
+ * STATX is answered at once (statx.h). A libfuse worker receives and handles a request in one thread, so a thread-local variable is the
+ * right place.
  *
  * INIT is the first message and nothing else is under way until it is answered, so the fields need
  * no lock.
  */
 #include "fs/fs_impl.h"
+#include "fs/statx.h"
 
 #include <linux/fuse.h>
 #include <string.h>
@@ -19,16 +21,24 @@
 /* version, readahead and flags: what every INIT has */
 #define INIT_IN_BASIC_BYTES 16
 
-static _Thread_local uint32_t last_write_flags;
+/* linux/fuse.h has it since 6.2 */
+#define OPCODE_TMPFILE 51
 
-static void see_request(struct wire *w, const uint8_t *msg, size_t len)
+static _Thread_local uint32_t last_write_flags;
+static _Thread_local bool last_is_tmpfile;
+
+static void see_request(struct wire *w, uint8_t *msg, size_t len)
 {
 	struct fuse_in_header head;
 
 	if (len < sizeof(head))
 		return;
 	memcpy(&head, msg, sizeof(head));
-	if (head.opcode == FUSE_WRITE && len >= sizeof(head) + sizeof(struct fuse_write_in)) {
+	last_is_tmpfile = head.opcode == OPCODE_TMPFILE;
+	if (last_is_tmpfile) {
+		head.opcode = FUSE_CREATE;
+		memcpy(msg, &head, sizeof(head));
+	} else if (head.opcode == FUSE_WRITE && len >= sizeof(head) + sizeof(struct fuse_write_in)) {
 		struct fuse_write_in in;
 
 		memcpy(&in, msg + sizeof(head), sizeof(in));
@@ -45,8 +55,11 @@ static void see_request(struct wire *w, const uint8_t *msg, size_t len)
 static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
 {
 	struct fs *fs = userdata;
-	ssize_t n = read(fd, buf, len);
+	ssize_t n;
 
+	do
+		n = read(fd, buf, len);
+	while (n > 0 && statx_answer(fs, fd, buf, (size_t)n));
 	if (n > 0)
 		see_request(&fs->wire, buf, (size_t)n);
 	return n;
@@ -93,6 +106,11 @@ int wire_attach(struct wire *w, struct fuse_session *session)
 	memset(w, 0, sizeof(*w));
 	r = fuse_session_custom_io(session, &io, fuse_session_fd(session));
 	return r == 0 ? 0 : err_note(ERR_NOMEM, "libfuse: %s", strerror(-r));
+}
+
+bool wire_is_tmpfile(void)
+{
+	return last_is_tmpfile;
 }
 
 bool wire_write_kills_priv(void)

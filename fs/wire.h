@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of the FUSE protocol that libfuse does not pass on: who clears setuid and setgid bits.
+ * The part of the FUSE protocol that libfuse does not pass on: who clears setuid and setgid bits, and files without a name.
  *
  * Without FUSE_HANDLE_KILLPRIV_V2 the kernel asks for security.capability before every single
  * write(2) (one round trip each), and with its first version it never says whether the writer was
@@ -23,6 +23,9 @@ struct wire {
 
 /** Put @w between @session, which is mounted, and the kernel. @w outlives the session. */
 int wire_attach(struct wire *w, struct fuse_session *session);
+
+/** Whether the create request that this thread received last is for a file without a name (O_TMPFILE, since Linux 6.2). */
+bool wire_is_tmpfile(void);
 
 /** Whether the write request that this thread received last is to drop setuid and setgid. */
 bool wire_write_kills_priv(void);

@@ -109,6 +109,11 @@ struct index_state *index_state(struct index *ix)
 	return &ix->state;
 }
 
+int index_damage_met(const struct index *ix)
+{
+	return atomic_load(ix->damage_of);
+}
+
 /* ---- opening ---- */
 
 static void sql_epoch(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -290,6 +295,7 @@ int index_open(const struct index_params *params, struct index **ret)
 	if (!ix)
 		return ERR_NOMEM;
 	rc = ERR_NOMEM;
+	ix->damage_of = &ix->damage;
 	ix->path = strdup(params->path);
 	if (!ix->path)
 		goto out;
@@ -330,6 +336,7 @@ int index_reader_open(struct index *writer, struct index **ret)
 		return ERR_NOMEM;
 	ix->reader = true;
 	ix->vfs = writer->vfs;
+	ix->damage_of = &writer->damage;
 	ix->path = strdup(writer->path);
 	if (ix->path)
 		rc = connect(ix, SQLITE_OPEN_READONLY);

@@ -183,9 +183,26 @@ uint64_t index_wal_bytes(struct index *ix);
  */
 int index_checkpoint(struct index *ix);
 
+/** The damage that was met since it was opened, by the writer or a reader: ERR_UNAUTHENTIC, ERR_CORRUPT, or 0. From any
+ * thread. */
+int index_damage_met(const struct index *ix);
+
 /** Check the file and the cross-table invariants (quick: the file only): ERR_CORRUPT with a note.
  * Slow: reads all. */
 int index_check(struct index *ix, bool quick);
+
+/** A rule that @count rows break (1 when they cannot be counted). */
+typedef int (*index_damage_fn)(void *ctx, const char *rule, uint64_t count);
+typedef void (*index_progress_fn)(void *ctx, unsigned done, unsigned total);
+
+/**
+ * All of index_check(), and what only a whole volume keeps: folders hang together below the root,
+ * extents lie inside files and packs, numbers still to be given are above those in use, epochs
+ * ascend. Every rule that is broken is told, also after a first one; *ret_rules is how many there
+ * are. ERR_CANCELED when *@stop (may be NULL) becomes true; damage is no error.
+ */
+int index_check_all(struct index *ix, const volatile bool *stop, index_progress_fn progress,
+                    index_damage_fn fn, void *ctx, unsigned *ret_rules);
 
 /* ---- inodes ---- */
 
@@ -338,6 +355,24 @@ typedef int (*index_row_fn)(void *ctx, const struct index_row *row);
 /** Every row of every table, in the order of enum index_table; of each table what is current in key
  * order, then its past in key order (a reader is best). */
 int index_export(struct index *ix, index_row_fn fn, void *ctx);
+
+/** The same rows one by one, for walking two indexes side by side. The index is not written to
+ * meanwhile. */
+struct index_cursor;
+int index_cursor_open(struct index *ix, struct index_cursor **ret);
+/** 1 with the next row, valid until the next call; 0 at the end; or an error. */
+int index_cursor_next(struct index_cursor *c, const struct index_row **ret);
+void index_cursor_close(struct index_cursor *c);
+
+/** The order of the export: below, at or above 0. Rows of one place compare equal. */
+int index_row_order(const struct index_row *a, const struct index_row *b);
+/** Whether rows of one place say the same. */
+bool index_row_same(const struct index_row *a, const struct index_row *b);
+
+/** The pack of every extent, present or past, in no order; @reach is the end of the bytes that it
+ * needs there. */
+typedef int (*index_pack_use_fn)(void *ctx, uint64_t num, uint64_t reach);
+int index_pack_uses(struct index *ix, index_pack_use_fn fn, void *ctx);
 
 /** Insert a row as it is, past rows into the past. Totals of the state are not touched. Rows come
  * from a checkpoint: ERR_CORRUPT for one that cannot be. */

@@ -7,6 +7,7 @@
 
 #include "util/err.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- out ---- */
@@ -109,39 +110,86 @@ static const struct source {
     {INDEX_TABLE_SNAPSHOT, TIMELESS, "SELECT name,epoch,created FROM snapshot ORDER BY name"},
 };
 
-static int export_source(struct index *ix, const struct source *s, index_row_fn fn, void *ctx)
+struct index_cursor {
+	struct index *ix;
+	size_t source;
+	struct index_cols cols; /* st is NULL between two sources */
+	struct index_row row;
+};
+
+int index_cursor_open(struct index *ix, struct index_cursor **ret)
 {
-	struct index_cols c = {0};
-	int rc;
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return ERR_NOMEM;
+	(*ret)->ix = ix;
+	return 0;
+}
 
-	rc = sqlite3_prepare_v2(ix->db, s->sql, -1, &c.st, NULL);
-	if (rc != SQLITE_OK)
-		return index_stmt_error(ix, rc);
-	while ((rc = index_stmt_step(ix, c.st)) == 1) {
-		struct index_row row = {.table = s->table};
+void index_cursor_close(struct index_cursor *c)
+{
+	if (!c)
+		return;
+	sqlite3_finalize(c->cols.st);
+	free(c);
+}
 
-		c.at = 0;
-		take_columns(&c, &row);
-		if (s->lifetime == CURRENT)
-			row.died = INDEX_NOW;
-		else if (s->lifetime == PAST)
-			row.died = (int64_t)index_cols_u64(&c, 1, INT64_MAX - 1);
-		rc = index_cols_end(&c);
-		if (rc == 0)
-			rc = fn(ctx, &row);
-		if (rc != 0)
+static int take_row(struct index_cursor *c)
+{
+	const struct source *s = &sources[c->source];
+
+	memset(&c->row, 0, sizeof(c->row));
+	c->row.table = s->table;
+	c->cols.at = 0;
+	take_columns(&c->cols, &c->row);
+	if (s->lifetime == CURRENT)
+		c->row.died = INDEX_NOW;
+	else if (s->lifetime == PAST)
+		c->row.died = (int64_t)index_cols_u64(&c->cols, 1, INT64_MAX - 1);
+	return index_cols_end(&c->cols);
+}
+
+int index_cursor_next(struct index_cursor *c, const struct index_row **ret)
+{
+	int rc = 0;
+
+	for (; c->source < sizeof(sources) / sizeof(sources[0]); c->source++) {
+		if (!c->cols.st) {
+			rc = sqlite3_prepare_v2(c->ix->db, sources[c->source].sql, -1, &c->cols.st,
+			                        NULL);
+			if (rc != SQLITE_OK)
+				return index_stmt_error(c->ix, rc);
+		}
+		rc = index_stmt_step(c->ix, c->cols.st);
+		if (rc < 0)
+			return rc;
+		if (rc == 1)
 			break;
+		sqlite3_finalize(c->cols.st);
+		c->cols.st = NULL;
 	}
-	sqlite3_finalize(c.st);
-	return rc;
+	if (rc == 1)
+		rc = take_row(c);
+	else
+		return 0;
+	*ret = &c->row;
+	return rc ? rc : 1;
 }
 
 int index_export(struct index *ix, index_row_fn fn, void *ctx)
 {
-	int rc = 0;
+	struct index_cursor *c;
+	const struct index_row *row;
+	int rc = index_cursor_open(ix, &c);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(sources) / sizeof(sources[0]); i++)
-		rc = export_source(ix, &sources[i], fn, ctx);
+	if (rc != 0)
+		return rc;
+	while ((rc = index_cursor_next(c, &row)) == 1) {
+		rc = fn(ctx, row);
+		if (rc != 0)
+			break;
+	}
+	index_cursor_close(c);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include "meta/schema.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #define INDEX_TARGET_MAX 4096
 #define INDEX_VALUE_MAX 65536
@@ -93,6 +94,8 @@ struct index {
 	bool reader;
 	bool
 	    began; /* the writer's transaction was begun, and is open but for moments in index_commit() */
+	atomic_int damage;  /* the first ERR_UNAUTHENTIC or ERR_CORRUPT of this and its readers */
+	atomic_int *damage_of; /* the writer's */
 	struct index_state state;
 	struct index_state stored; /* what the table holds */
 	uint64_t wal_frames;       /* committed, not in the main file */

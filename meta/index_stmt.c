@@ -39,11 +39,13 @@ static int code_of(int rc)
 int index_stmt_error(struct index *ix, int rc)
 {
 	int code = code_of(rc);
-	int cause = 0;
+	int cause = 0, none = 0;
 
 	/* what the file layer knows is closer to the cause than what SQLite made of it */
 	if (code == ERR_IO || code == ERR_NOSPC || code == ERR_CORRUPT)
 		cause = vfs_take_error(ix->vfs);
+	if (cause == ERR_UNAUTHENTIC || (cause == 0 && code == ERR_CORRUPT))
+		atomic_compare_exchange_strong(ix->damage_of, &none, cause ? cause : code);
 	if (cause != 0)
 		return cause;
 	return err_note(code, "index: %s", ix->db ? sqlite3_errmsg(ix->db) : sqlite3_errstr(rc));
@@ -56,7 +58,8 @@ int index_stmt_get(struct index *ix, enum index_stmt id, const char *sql, sqlite
 
 	/* SQLite has rolled back by itself: what it would show now is the state of the last commit */
 	if (ix->began && id != STMT_BEGIN && sqlite3_get_autocommit(ix->db))
-		return err_note(ERR_IO, "index: it failed earlier; mount again");
+		return err_note(index_damage_met(ix) ? index_damage_met(ix) : ERR_IO,
+		                "index: it failed earlier; mount again");
 	if (st && !sqlite3_stmt_busy(st)) {
 		*ret = st;
 		return 0;

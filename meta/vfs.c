@@ -23,9 +23,10 @@
  * Someone with the disk can see which pages change, and can make the database unreadable. They
  * cannot read, nor change, move or cut pages without an error (or, at the log's end, a state that
  * was committed before: recovery cannot tell a cut from a crash, and the volume's journal replays
- * what is missing). They can put back an older version of the same page of this file; that the
- * whole is what the volume's log says is for the check against the log to find (fsck), since the
- * index is only a cache of it.
+ * what is missing). They can put back an older version of the same page of this file, which
+ * nothing here notices; that the whole is what the volume's log says is found by the comparison of
+ * `amberfs fsck` (volume/fsck_compare.c), and `--rebuild` mends it: the index is only a cache of the
+ * log.
  *
  * A page of the main file that is missing or zero is an error too, but for page 1 of an empty file:
  * SQLite takes what is beyond the end for zeros, which would be a silent change of content. It does

@@ -42,7 +42,7 @@
 	X(UNAUTHENTIC, 32, EIO, false, "data failed authentication")                     \
 	X(ROLLBACK, 33, EIO, false, "the store is older than what was seen before")      \
 	X(UNAVAILABLE, 34, EIO, true, "the store cannot be reached")                     \
-	X(DENIED, 35, EACCES, false, "the store refused the credentials")                \
+	X(DENIED, 35, EIO, false, "the store refused the credentials")                   \
 	X(FULL, 36, ENOSPC, true, "the store is full")                                   \
 	X(FENCED, 37, EIO, false, "another writer has the volume")                       \
 	X(TLS, 38, EIO, false, "the store's certificate is not trusted")                 \

@@ -19,6 +19,7 @@ enum lock_rank {
 	LOCK_VOLUME_COMMIT = 30, /* volume/: one commit at a time; held across its fsync */
 	LOCK_VOLUME = 40,        /* volume/: the index, the open batch, the epoch */
 	LOCK_KEYS = 50,          /* volume/: opened file keys */
+	LOCK_PACK_SYNC = 55,     /* volume/: one sync of packs at a time; held across its fsync */
 	LOCK_PACK = 60,          /* volume/: the open pack and the table of local packs */
 	LOCK_UPLOAD = 70,        /* volume/: what is being stored */
 	LOCK_META = 80,          /* meta/: shared state of the encrypted files */

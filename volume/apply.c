@@ -236,6 +236,8 @@ static int dispatch(struct volume *v, const struct op *op)
 		return apply_restore(v, op);
 	case OP_FILEKEY:
 		return apply_filekey(v, op);
+	case OP_EVENT:
+		return 0; /* to be remembered, and nothing else */
 	}
 	return ERR_VERSION;
 }
@@ -256,7 +258,8 @@ int volume_writable(struct volume *v)
 	                 : 0;
 }
 
-/* Book-keeping of packs alone does not begin an epoch: nothing of it can be seen in the past. */
+/* Book-keeping of packs and events do not begin an epoch: nothing of them can be seen in the past.
+ */
 static void mark_dirty(struct volume *v, const struct op *op)
 {
 	struct index_state *s = index_state(v->ix);
@@ -264,7 +267,7 @@ static void mark_dirty(struct volume *v, const struct op *op)
 	if (op->type == OP_PACK || op->type == OP_PACK_END)
 		return;
 	v->batch_dirty = true;
-	if (op->type == OP_EPOCH)
+	if (op->type == OP_EPOCH || op->type == OP_EVENT)
 		return;
 	v->epoch_dirty = true;
 	if (s->epoch_opened_ns == 0)

@@ -95,6 +95,12 @@ int apply_point_entry(struct volume *v, const struct op_name *n, uint64_t ino)
 
 /* ---- create, link, unlink ---- */
 
+/* O_TMPFILE: a file that gets its name, if ever, by a LINK. */
+static bool is_unnamed(const struct op *op)
+{
+	return op->create.at.parent != 0 && op->create.at.len == 0;
+}
+
 static int create_inode(struct volume *v, const struct op *op)
 {
 	struct index_inode row = {
@@ -102,7 +108,9 @@ static int create_inode(struct volume *v, const struct op *op)
 	    .mode = op->create.mode,
 	    .uid = op->create.uid,
 	    .gid = op->create.gid,
-	    .nlink = S_ISDIR(op->create.mode) ? 2 : 1,
+	    .nlink = S_ISDIR(op->create.mode) ? 2
+	             : is_unnamed(op)         ? 0
+	                                      : 1,
 	    .rdev = op->create.rdev,
 	    .size = S_ISLNK(op->create.mode) ? op->create.target_len : 0,
 	    .atime_ns = op->time_ns,
@@ -141,7 +149,9 @@ int apply_create(struct volume *v, const struct op *op)
 			r = ERR_EXIST;
 	} else {
 		r = op->create.ino >= s->next_ino ? 0 : ERR_INVAL;
-		if (r == 0)
+		if (r == 0 && is_unnamed(op))
+			r = S_ISREG(op->create.mode) ? 0 : ERR_INVAL;
+		else if (r == 0)
 			r = check_free(v, &op->create.at);
 		if (r == 0)
 			r = get_folder(v, op->create.at.parent, &folder);
@@ -152,10 +162,13 @@ int apply_create(struct volume *v, const struct op *op)
 		return r;
 	v->mutating = true;
 	r = create_inode(v, op);
-	if (r == 0 && !is_root)
+	if (r == 0 && is_unnamed(op)) {
+		v->orphans++;
+	} else if (r == 0 && !is_root) {
 		r = apply_add_entry(v, &op->create.at, op->create.ino);
-	if (r == 0 && !is_root)
-		r = touch_folder(v, &folder, op->time_ns, S_ISDIR(op->create.mode) ? 1 : 0);
+		if (r == 0)
+			r = touch_folder(v, &folder, op->time_ns, S_ISDIR(op->create.mode) ? 1 : 0);
+	}
 	if (r == 0 && op->create.ino >= s->next_ino)
 		s->next_ino = op->create.ino + 1;
 	return r;
@@ -174,11 +187,11 @@ int apply_link(struct volume *v, const struct op *op)
 		return r;
 	if (S_ISDIR(row.mode))
 		return ERR_PERM;
-	if (row.nlink == 0)
-		return ERR_NOENT;
 	if (row.nlink >= VOLUME_LINK_MAX)
 		return ERR_MLINK;
 	v->mutating = true;
+	if (row.nlink == 0 && v->orphans > 0)
+		v->orphans--;
 	row.nlink++;
 	row.ctime_ns = op->time_ns;
 	r = apply_set_inode(v, &row);

@@ -19,7 +19,7 @@
  *   C4 log object n is made once from the same records: its bytes are the same when it is made
  *      again after a crash
  */
-#include "volume/impl.h"
+#include "volume/commit.h"
 
 #include "util/check.h"
 #include "util/codec.h"
@@ -29,10 +29,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#define INDEX_COMMIT_NS 10000000000ll
-#define WAL_BYTES (64u << 20)   /* the index's write-ahead log before it is folded back */
-#define WAL_BYTES_LOW (4u << 20) /* the same on a disk that is nearly full */
 
 void volume_outlog_path(const struct volume *v, uint64_t seq, char *out)
 {
@@ -138,6 +134,7 @@ static void cut_batch(struct volume *v)
 	v->cut_inline = v->inline_data;
 	v->inline_data = swap;
 	buf_reset(&v->inline_data);
+	v->cut_ticket = v->open_ticket++;
 }
 
 struct cut_info {
@@ -167,8 +164,7 @@ static void cut_runs(struct volume *v, struct cut_info *info)
 	v->batch_dirty = false;
 }
 
-/* A full disk met here has lost something: it is not the kind that waiting mends. */
-static int lost(int r)
+int commit_lost(int r)
 {
 	return r == ERR_NOSPC ? ERR_IO : r;
 }
@@ -183,8 +179,10 @@ static int write_batch(struct volume *v, const struct cut_info *info)
 	                              .ops_len = v->cut.len};
 	int r = 0;
 
-	if (v->cut.len == 0)
+	if (v->cut.len == 0) {
+		atomic_store(&v->durable_ticket, v->cut_ticket);
 		return 0;
+	}
 	if (info->sync_packs)
 		r = packs_sync(v->packs);
 	if (r == 0)
@@ -192,10 +190,20 @@ static int write_batch(struct volume *v, const struct cut_info *info)
 	if (r == 0)
 		r = journal_sync(v->journal);
 	if (r != 0)
-		return lost(r);
+		return commit_lost(r);
+	atomic_store(&v->durable_ticket, v->cut_ticket);
 	v->log_dirty |= info->change;
 	buf_add(&v->log, v->cut.data, v->cut.len);
 	return buf_error(&v->log);
+}
+
+int commit_rest(struct volume *v)
+{
+	struct cut_info info;
+
+	cut_batch(v);
+	cut_runs(v, &info);
+	return write_batch(v, &info);
 }
 
 static void note_local_commit(struct volume *v)
@@ -258,9 +266,7 @@ static void fail(struct volume *v, int r)
 	log_error("commit", "failed error=%s", err_name(r));
 }
 
-/* A full disk only delays the log object: its records are safe in the journal while that has room.
- */
-static int compose_if_room(struct volume *v)
+int commit_compose(struct volume *v)
 {
 	int r = volume_compose(v);
 
@@ -271,7 +277,7 @@ static int compose_if_room(struct volume *v)
 	return r;
 }
 
-static int commit_once(struct volume *v, unsigned flags)
+int commit_once(struct volume *v, unsigned flags)
 {
 	struct cut_info info = {0};
 	int r = 0;
@@ -297,65 +303,16 @@ static int commit_once(struct volume *v, unsigned flags)
 	if (r == 0)
 		note_local_commit(v);
 	if (r == 0 && flags & COMMIT_CUT && v->log_dirty)
-		r = flags & COMMIT_STORE ? volume_compose(v) : compose_if_room(v);
+		r = flags & COMMIT_STORE ? volume_compose(v) : commit_compose(v);
 	return r;
 }
 
-/* C2, C3. Commit lock held. */
-static int absorb(struct volume *v)
+int commit_result(struct volume *v, int r, unsigned flags)
 {
-	struct index_state *s = index_state(v->ix);
-	struct cut_info info;
-	uint64_t seq;
-	int r = commit_once(v, 0);
-
-	if (r == 0)
-		r = packs_sync(v->packs); /* what the released batches carried themselves */
-	if (r != 0)
-		return lost(r);
-	lock_take(&v->lock);
-	r = v->poison ? volume_writable(v) : 0;
-	if (r == 0) {
-		cut_batch(v);
-		cut_runs(v, &info);
-		r = write_batch(v, &info);
-	}
-	if (r == 0) {
-		s->journal_seq = journal_next(v->journal) - 1;
-		r = index_commit(v->ix);
-	}
-	seq = s->journal_seq;
-	if (r == 0 && index_wal_bytes(v->ix) > (v->disk_low ? WAL_BYTES_LOW : WAL_BYTES))
-		r = index_checkpoint(v->ix);
-	lock_drop(&v->lock);
-	if (r == 0)
-		r = packs_sync(v->packs);
-	if (r == 0)
-		r = index_sync(v->ix);
-	if (r == 0) {
-		journal_release(v->journal, seq < v->composed_batch ? seq : v->composed_batch);
-		v->index_commit_mono_ns = clock_mono_ns(v->params.clock);
-	}
-	return lost(r);
-}
-
-/*
- * The ring is kept three quarters empty, so that the next batch always finds a piece that is long
- * enough: what fills it is the open log object, which is closed, and the index, which is brought up
- * to date.
- */
-static int tidy(struct volume *v)
-{
-	bool full = journal_used(v->journal) > journal_size(v->journal) / 4;
-	int r = 0;
-
-	if (full && v->log.len > 0)
-		r = compose_if_room(v);
-	if (r == 0 &&
-	    (full || clock_mono_ns(v->params.clock) - v->index_commit_mono_ns > INDEX_COMMIT_NS)) {
-		r = absorb(v);
-	}
-	return r;
+	if (r == 0 || r == ERR_POISONED || (r == ERR_NOSPC && flags & COMMIT_STORE))
+		return r;
+	fail(v, r);
+	return err_note(ERR_POISONED, "%s: %s", err_text(r), err_note_text());
 }
 
 int volume_commit(struct volume *v, unsigned flags)
@@ -369,10 +326,22 @@ int volume_commit(struct volume *v, unsigned flags)
 		flags |= COMMIT_CUT;
 	r = commit_once(v, flags);
 	if (r == 0)
-		r = tidy(v);
-	if (r != 0 && r != ERR_POISONED && !(r == ERR_NOSPC && flags & COMMIT_STORE)) {
-		fail(v, r);
-		r = err_note(ERR_POISONED, "%s: %s", err_text(r), err_note_text());
+		r = absorb_after_commit(v);
+	r = commit_result(v, r, flags);
+	lock_drop(&v->commit_lock);
+	return r;
+}
+
+int volume_commit_ticket(struct volume *v, uint64_t ticket)
+{
+	int r = 0;
+
+	lock_take(&v->commit_lock);
+	if (atomic_load(&v->durable_ticket) < ticket) {
+		r = commit_once(v, v->log.len > VOLUME_LOG_CUT_BYTES ? COMMIT_CUT : 0);
+		if (r == 0)
+			r = absorb_after_commit(v);
+		r = commit_result(v, r, 0);
 	}
 	lock_drop(&v->commit_lock);
 	return r;
@@ -397,14 +366,8 @@ int volume_end_packs(struct volume *v)
 static int stand_still(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
 {
 	struct index_state *s = index_state(v->ix);
-	struct cut_info info;
-	int r = v->poison ? volume_writable(v) : 0;
+	int r = v->poison ? volume_writable(v) : commit_rest(v);
 
-	if (r == 0) {
-		cut_batch(v);
-		cut_runs(v, &info);
-		r = write_batch(v, &info);
-	}
 	if (r == 0 && v->log.len > 0)
 		r = compose(v, true);
 	if (r !=
@@ -416,7 +379,7 @@ static int stand_still(struct volume *v, struct index **ret_reader, uint64_t *re
 		r = index_reader_open(v->ix, ret_reader);
 	if (r == 0)
 		*ret_seq = s->log_seq;
-	return lost(r);
+	return commit_lost(r);
 }
 
 int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t *ret_seq)
@@ -436,18 +399,6 @@ int volume_commit_boundary(struct volume *v, struct index **ret_reader, uint64_t
 	return r;
 }
 
-int volume_absorb(struct volume *v)
-{
-	int r;
-
-	lock_take(&v->commit_lock);
-	r = absorb(v);
-	if (r != 0 && r != ERR_POISONED)
-		fail(v, r);
-	lock_drop(&v->commit_lock);
-	return r;
-}
-
 void volume_relieve(struct volume *v)
 {
 	bool full;
@@ -459,11 +410,6 @@ void volume_relieve(struct volume *v)
 	lock_drop(&v->lock);
 	if (full)
 		volume_commit(v, 0);
-}
-
-int volume_fsync(struct volume *v)
-{
-	return volume_commit(v, 0);
 }
 
 int volume_epoch_end(struct volume *v, int64_t *ret_epoch)

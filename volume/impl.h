@@ -66,8 +66,11 @@ struct volume {
 	bool batch_dirty; /* more in the batch than the book-keeping of packs */
 	atomic_bool disk_low;   /* the local disk is nearly full */
 	_Atomic int64_t room;   /* sealed bytes that may be written before the next look at the disk */
+	bool index_marked; /* the index was found to be damaged, and is marked */
 	bool inline_over; /* more data than a batch carries: the packs must be synced */
 	bool replaying;
+	uint64_t open_ticket;   /* of the open batch, see fsync.c */
+	_Atomic uint64_t durable_ticket;
 	bool mutating;          /* inside volume_apply(), past the checks */
 	bool epoch_dirty;       /* the open epoch has changes that history must show */
 	uint64_t orphans;       /* inodes without a name */
@@ -79,6 +82,7 @@ struct volume {
 	struct lock commit_lock;
 	struct journal *journal;
 	struct buf cut; /* the batch being made durable */
+	uint64_t cut_ticket;
 	struct buf cut_inline;
 	struct buf log;          /* records of the log object that is being gathered */
 	bool log_dirty;          /* ... and there is a change among them */
@@ -107,14 +111,38 @@ struct volume {
 	int64_t retry_mono_ns; /* not before */
 	unsigned retry_count;
 
+	struct lock sync_lock; /* the next two */
+	struct volume_waiter *waiters;
+	bool leading; /* somebody commits, and answers who waits */
+
 	struct lock watch_lock;
 	volume_invalidate_fn on_restore;
 	void *on_restore_ctx;
+
+	struct volume_trouble trouble; /* while opening */
 
 	bool stopping; /* with upload_lock */
 	pthread_t threads[VOLUME_UPLOADERS + 2];
 	unsigned nthreads;
 };
+
+/* ---- open.c ---- */
+
+/** Open index, packs and journal, and recover. After an error volume_close_state() ends what is
+ * open. */
+int volume_open_state(struct volume *v, volume_progress_fn progress, void *ctx);
+
+/** Back to before volume_open_state(). */
+void volume_close_state(struct volume *v);
+
+/** The index alone; *ret_fresh: it was made now. */
+int volume_open_index(struct volume *v, bool *ret_fresh);
+
+/** A second, read-only volume made from the store alone, with the keys of @v, which outlives it. It
+ * has a state folder of its own, which volume_close_beside() removes. */
+int volume_open_beside(struct volume *v, volume_progress_fn progress, void *ctx,
+                       struct volume **ret);
+void volume_close_beside(struct volume *beside);
 
 /* ---- apply.c ---- */
 
@@ -142,11 +170,17 @@ enum commit_flags {
 /** Make everything applied before the call durable. Takes the locks. */
 int volume_commit(struct volume *v, unsigned flags);
 
+/** The same, unless @ticket (fsync.c) is durable already. */
+int volume_commit_ticket(struct volume *v, uint64_t ticket);
+
 /** Bring the index file up to date durably and free the journal behind it. Takes the locks. */
 int volume_absorb(struct volume *v);
 
 /** End the open epoch, if it has anything to show. `lock` held. */
 int volume_end_epoch_locked(struct volume *v);
+
+/** The same when the journal has filled so far that it is time. Holds no lock while the disk works, but for one short batch. */
+int volume_absorb_early(struct volume *v);
 
 /** Pad and seal packs that are full, so that they can be stored. Takes the locks. */
 int volume_end_packs(struct volume *v);
@@ -237,6 +271,9 @@ int volume_pack_note(struct volume *v, int code, uint64_t num);
 int volume_truncate(struct volume *v, uint64_t ino, uint64_t size, unsigned flags);
 
 /* ---- threads.c ---- */
+
+/** When the index was found to be damaged: mark it, so that the next mount builds it again. */
+void volume_watch_index(struct volume *v);
 
 /** What is due by the clock on this machine: commit, end the epoch, close packs. */
 int volume_tick(struct volume *v);

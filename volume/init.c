@@ -98,6 +98,7 @@ static int take_newest(void *ctx, const struct blob_info *info)
 int volume_keyring_fetch(struct blob *store, struct keyring **ret)
 {
 	char name[BLOB_NAME_MAX + 1];
+	struct keyring *k = NULL;
 	uint64_t generation = 0;
 	struct buf bytes;
 	int r = blob_list(store, "keyring/", NULL, take_newest, &generation);
@@ -112,11 +113,14 @@ int volume_keyring_fetch(struct blob *store, struct keyring **ret)
 	if (r == ERR_FBIG)
 		r = ERR_CORRUPT;
 	if (r == 0)
-		r = keyring_parse(bytes.data, bytes.len, ret);
-	if (r == 0 && keyring_generation(*ret) != generation) {
-		keyring_free(*ret);
+		r = keyring_parse(bytes.data, bytes.len, &k);
+	if (r == 0 && keyring_generation(k) != generation)
 		r = ERR_UNAUTHENTIC;
+	if (r == 0) {
+		*ret = k;
+		k = NULL;
 	}
+	keyring_free(k);
 	buf_done(&bytes);
 	/* something has the keyring's name and is none: that is damage, not another kind of store
 	 */

@@ -5,7 +5,7 @@
  *   0  4   magic "AMBJ"
  *   4  4   ciphertext length n
  *   8  8   batch number, from 1
- *   16 8   0
+ *   16 8   number of the first batch of the same log object (0: made by an older version)
  *   24 16  tag of the batch before (zeros for the first of a ring)
  *   40 24  salt
  *   64 n   ciphertext of: u64 log object number; varint count of page runs, each varint pack,
@@ -23,6 +23,8 @@
  *   J3 batch n+1 is written only after batch n was synced (the caller's duty), so a damaged batch
  *      with an intact one after it was damaged after it had become durable: that is corruption,
  *      not a torn write
+ *   J4 a batch names the first one of its log object, so whoever gathers the records of a log object knows
+ *      whether the ring still has all of them: none of them is released before the object is made
  *
  * Where the ring begins is not stored: opening reads all of it and keeps the chain that ends in the
  * highest number.
@@ -48,6 +50,7 @@ struct batch_place {
 	uint64_t seq;
 	uint64_t off;
 	uint64_t bytes; /* whole blocks */
+	uint64_t log_seq, log_first;
 	uint8_t prev[SEAL_TAG_BYTES];
 	uint8_t tag[SEAL_TAG_BYTES];
 };
@@ -60,6 +63,7 @@ struct journal {
 	struct batch_place *live; /* live[0] is the oldest */
 	size_t nlive, cap;
 	uint64_t next;
+	uint64_t last_log_seq, last_log_first; /* of batch next - 1 */
 	uint8_t last_tag[SEAL_TAG_BYTES];
 	struct buf scratch;
 };
@@ -99,6 +103,7 @@ static bool batch_at(struct journal *j, const uint8_t *ring, uint64_t off, uint8
 	dec_init(&d, at + 4, HEADER_BYTES - 4);
 	len = dec_u32(&d);
 	ret->seq = dec_u64(&d);
+	ret->log_first = dec_u64(&d);
 	if (len > j->size - off || HEADER_BYTES + SEAL_TAG_BYTES > j->size - off - len ||
 	    ret->seq == 0)
 		return false;
@@ -109,6 +114,8 @@ static bool batch_at(struct journal *j, const uint8_t *ring, uint64_t off, uint8
 	ret->bytes = round_up(HEADER_BYTES + (uint64_t)len + SEAL_TAG_BYTES);
 	memcpy(ret->prev, at + 24, SEAL_TAG_BYTES);
 	memcpy(ret->tag, at + HEADER_BYTES + len, SEAL_TAG_BYTES);
+	dec_init(&d, out, len);
+	ret->log_seq = dec_u64(&d);
 	return true;
 }
 
@@ -138,6 +145,8 @@ static void keep_chain(struct journal *j)
 	memmove(j->live, j->live + start, (j->nlive - start) * sizeof(*j->live));
 	j->nlive -= start;
 	j->next = j->live[j->nlive - 1].seq + 1;
+	j->last_log_seq = j->live[j->nlive - 1].log_seq;
+	j->last_log_first = j->live[j->nlive - 1].log_first;
 	memcpy(j->last_tag, j->live[j->nlive - 1].tag, SEAL_TAG_BYTES);
 }
 
@@ -217,13 +226,12 @@ static int open_ring(struct journal *j, const struct fileio *io, const char *pat
 	if (r != 0)
 		return r;
 	/* a ring that was cut short while it was made holds nothing yet */
-	if (have < JOURNAL_MIN_BYTES || have % JOURNAL_BLOCK_BYTES != 0 ||
-	    have > JOURNAL_MAX_BYTES) {
+	if (have < JOURNAL_MIN_BYTES || have > JOURNAL_MAX_BYTES) {
 		j->size = size_bytes;
 		r = file_truncate(j->file, 0);
 		return r ? r : make_ring(j);
 	}
-	j->size = have;
+	j->size = have / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
 	r = scan(j);
 	if (r == 0 && j->nlive == 0 && have < size_bytes) { /* cut short while it was made */
 		j->size = size_bytes;
@@ -298,7 +306,7 @@ static int decode_batch(struct journal_batch *batch, struct journal_page_run **r
 static int replay_one(struct journal *j, const struct batch_place *p, journal_batch_fn fn,
                       void *ctx)
 {
-	struct journal_batch batch = {.seq = p->seq};
+	struct journal_batch batch = {.seq = p->seq, .log_first = p->log_first};
 	struct journal_page_run *runs = NULL;
 	uint8_t *data = malloc(p->bytes);
 	uint8_t *plain = malloc(p->bytes);
@@ -385,13 +393,14 @@ static bool find_room(const struct journal *j, uint64_t bytes, uint64_t *ret)
 	return bytes <= tail - head;
 }
 
-static void encode_batch(struct buf *b, const struct journal_batch *batch, const uint8_t *prev)
+static void encode_batch(struct buf *b, const struct journal_batch *batch, uint64_t log_first,
+                         const uint8_t *prev)
 {
 	buf_reset(b);
 	buf_add(b, MAGIC, 4);
 	enc_u32(b, 0);
 	enc_u64(b, batch->seq);
-	enc_u64(b, 0);
+	enc_u64(b, log_first);
 	buf_add(b, prev, SEAL_TAG_BYTES);
 	buf_extend(b, SEAL_SALT_BYTES);
 	enc_u64(b, batch->log_seq);
@@ -406,14 +415,15 @@ static void encode_batch(struct buf *b, const struct journal_batch *batch, const
 
 int journal_append(struct journal *j, struct journal_batch *batch)
 {
-	struct batch_place p = {.seq = j->next};
+	struct batch_place p = {.seq = j->next, .log_seq = batch->log_seq};
 	struct buf *b = &j->scratch;
 	size_t len, pad;
 	uint8_t *tag, *zeros;
 	int r;
 
 	batch->seq = j->next;
-	encode_batch(b, batch, j->last_tag);
+	p.log_first = batch->log_seq == j->last_log_seq ? j->last_log_first : j->next;
+	encode_batch(b, batch, p.log_first, j->last_tag);
 	if (buf_error(b))
 		return buf_error(b);
 	len = b->len - HEADER_BYTES;
@@ -441,6 +451,8 @@ int journal_append(struct journal *j, struct journal_batch *batch)
 	if (r != 0)
 		return r;
 	memcpy(j->last_tag, p.tag, SEAL_TAG_BYTES);
+	j->last_log_seq = p.log_seq;
+	j->last_log_first = p.log_first;
 	j->next++;
 	return 0;
 }

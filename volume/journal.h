@@ -36,6 +36,7 @@ struct journal_page_run {
 struct journal_batch {
 	uint64_t seq;
 	uint64_t log_seq; /* the log object that its operations will be in */
+	uint64_t log_first; /* results: the first batch of that log object; 0 in one of an older version */
 	const struct journal_page_run *runs;
 	size_t nruns;
 	const uint8_t *ops; /* records (op.h) */

@@ -277,7 +277,7 @@ static int create_locked(struct volume *v, struct op *op, struct volume_attr *re
 	return r;
 }
 
-int volume_create(struct volume *v, uint64_t parent, const char *name, size_t len,
+static int create(struct volume *v, uint64_t parent, const char *name, size_t len,
                   const struct volume_new *what, struct volume_attr *ret)
 {
 	struct op op = {.type = OP_CREATE,
@@ -302,6 +302,18 @@ int volume_create(struct volume *v, uint64_t parent, const char *name, size_t le
 	lock_drop(&v->lock);
 	volume_relieve(v);
 	return r;
+}
+
+int volume_create(struct volume *v, uint64_t parent, const char *name, size_t len,
+                  const struct volume_new *what, struct volume_attr *ret)
+{
+	return len == 0 ? ERR_NOENT : create(v, parent, name, len, what, ret);
+}
+
+int volume_create_unnamed(struct volume *v, uint64_t parent, const struct volume_new *what,
+                          struct volume_attr *ret)
+{
+	return S_ISREG(what->mode) ? create(v, parent, "", 0, what, ret) : ERR_INVAL;
 }
 
 int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *name, size_t len,

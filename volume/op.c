@@ -263,6 +263,36 @@ static int get_restore(struct dec *d, struct op *op)
 	return 0;
 }
 
+static void put_place(struct buf *b, const struct op_place *p)
+{
+	enc_var(b, p->log_seq);
+	enc_var(b, (uint64_t)p->epoch);
+	enc_i64(b, p->time_ns);
+}
+
+static void get_place(struct dec *d, struct op_place *p)
+{
+	p->log_seq = dec_var(d);
+	p->epoch = (int64_t)dec_var_max(d, INT64_MAX - 1);
+	p->time_ns = dec_i64(d);
+}
+
+static void put_event(struct buf *b, const struct op *op)
+{
+	enc_u8(b, (uint8_t)op->event.kind);
+	put_place(b, &op->event.known);
+	put_place(b, &op->event.accepted);
+	enc_blob(b, op->event.text, op->event.text_len);
+}
+
+static void get_event(struct dec *d, struct op *op)
+{
+	op->event.kind = dec_u8(d);
+	get_place(d, &op->event.known);
+	get_place(d, &op->event.accepted);
+	op->event.text = (const char *)dec_blob(d, OP_EVENT_TEXT_MAX, &op->event.text_len);
+}
+
 static void put_fields(struct buf *b, const struct op *op)
 {
 	switch (op->type) {
@@ -319,6 +349,9 @@ static void put_fields(struct buf *b, const struct op *op)
 		enc_var(b, op->filekey.id);
 		enc_var(b, op->filekey.master);
 		buf_add(b, op->filekey.wrapped, INDEX_WRAPPED_BYTES);
+		break;
+	case OP_EVENT:
+		put_event(b, op);
 		break;
 	}
 }
@@ -383,6 +416,9 @@ static int get_fields(struct dec *d, struct op *op)
 		bytes = dec_bytes(d, INDEX_WRAPPED_BYTES);
 		if (bytes)
 			memcpy(op->filekey.wrapped, bytes, INDEX_WRAPPED_BYTES);
+		break;
+	case OP_EVENT:
+		get_event(d, op);
 		break;
 	default:
 		return ERR_VERSION;

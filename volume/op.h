@@ -42,6 +42,25 @@ enum op_type {
 	OP_SNAPSHOT_REMOVE = 14,
 	OP_RESTORE = 15,
 	OP_FILEKEY = 16,
+	OP_EVENT = 17,
+};
+
+#define OP_EVENT_TEXT_MAX 1024
+
+/* What the log is to remember, without an effect on the tree. A reader takes kinds that it does not
+ * know as they are. */
+enum op_event_kind {
+	OP_EVENT_ROLLBACK = 1, /* a store that had gone back was accepted */
+	OP_EVENT_FENCED = 2,   /* what another writer stored was accepted, own changes set aside */
+	OP_EVENT_LOSS = 3,     /* local changes were given up because their journal was damaged */
+};
+
+/* Where a volume stood: its newest log object, the newest epoch that ended and when; 0: not known.
+ */
+struct op_place {
+	uint64_t log_seq;
+	int64_t epoch;
+	int64_t time_ns;
 };
 
 struct op_name {
@@ -151,6 +170,13 @@ struct op {
 			struct op_step *steps;
 			size_t nsteps;
 		} restore;
+		struct {
+			unsigned kind; /* enum op_event_kind */
+			struct op_place known;
+			struct op_place accepted;
+			const char *text; /* for people */
+			size_t text_len;
+		} event;
 	};
 };
 

@@ -48,18 +48,14 @@ static void set_defaults(struct volume_params *p)
 		p->checkpoint_bytes = CHECKPOINT_BYTES;
 }
 
-static struct volume *volume_new(const struct volume_params *params, struct keyring *k)
+static void volume_init_members(struct volume *v, const struct volume_params *params,
+                                struct keyring *k)
 {
-	struct volume *v = calloc(1, sizeof(*v));
-
-	if (!v) {
-		keyring_free(k);
-		return NULL;
-	}
 	v->params = *params;
 	set_defaults(&v->params);
 	v->keyring = k;
 	v->state_lock_fd = -1;
+	v->open_ticket = 1;
 	hex_encode(v->id_hex, keyring_volume_id(k), VOLUME_ID_BYTES);
 	buf_init(&v->batch, BATCH_MAX);
 	buf_init(&v->cut, BATCH_MAX);
@@ -70,9 +66,21 @@ static struct volume *volume_new(const struct volume_params *params, struct keyr
 	lock_init(&v->commit_lock, LOCK_VOLUME_COMMIT);
 	lock_init(&v->upload_lock, LOCK_UPLOAD);
 	lock_init(&v->watch_lock, LOCK_UPLOAD);
+	lock_init(&v->sync_lock, LOCK_UPLOAD);
 	cond_init(&v->upload_changed);
 	for (int i = 0; i < VOLUME_FILE_LOCKS; i++)
 		lock_init(&v->file_locks[i], LOCK_VOLUME_FILE);
+}
+
+static struct volume *volume_new(const struct volume_params *params, struct keyring *k)
+{
+	struct volume *v = calloc(1, sizeof(*v));
+
+	if (!v) {
+		keyring_free(k);
+		return NULL;
+	}
+	volume_init_members(v, params, k);
 	return v;
 }
 
@@ -96,6 +104,7 @@ static void volume_free(struct volume *v)
 	for (int i = 0; i < VOLUME_FILE_LOCKS; i++)
 		lock_done(&v->file_locks[i]);
 	cond_done(&v->upload_changed);
+	lock_done(&v->sync_lock);
 	lock_done(&v->watch_lock);
 	lock_done(&v->upload_lock);
 	lock_done(&v->commit_lock);
@@ -113,7 +122,7 @@ static int open_keys(struct volume *v)
 	return r ? r : keys_new(v->keyring, &v->keys);
 }
 
-static int open_index(struct volume *v, bool *ret_fresh)
+int volume_open_index(struct volume *v, bool *ret_fresh)
 {
 	char path[VOLUME_PATH_MAX];
 	struct index_params params = {.io = v->params.io,
@@ -125,6 +134,9 @@ static int open_index(struct volume *v, bool *ret_fresh)
 
 	state_path(v, "index.db", path);
 	*ret_fresh = false;
+	r = state_drop_marked_index(v);
+	if (r != 0)
+		return r;
 	r = index_open(&params, &v->ix);
 	if (r == 0 && index_state(v->ix)->journal_seq == 0 && index_state(v->ix)->log_seq == 0) {
 		/* it was cut off while it was filled for the first time */
@@ -168,10 +180,10 @@ static bool is_damaged_index(int r)
 	       strncmp(err_note_text(), "index", 5) == 0;
 }
 
-static int open_state(struct volume *v, volume_progress_fn progress, void *ctx)
+int volume_open_state(struct volume *v, volume_progress_fn progress, void *ctx)
 {
 	bool fresh;
-	int r = open_index(v, &fresh);
+	int r = volume_open_index(v, &fresh);
 
 	if (r == ERR_CORRUPT || r == ERR_UNAUTHENTIC)
 		r = err_note(r, "index");
@@ -180,8 +192,7 @@ static int open_state(struct volume *v, volume_progress_fn progress, void *ctx)
 	return r ? r : recover_state(v, fresh, progress, ctx);
 }
 
-/* Back to before open_state(). */
-static void close_state(struct volume *v)
+void volume_close_state(struct volume *v)
 {
 	volume_outlog_free(v);
 	index_close(v->ix);
@@ -194,8 +205,12 @@ static void close_state(struct volume *v)
 	buf_reset(&v->log);
 	v->log_dirty = false;
 	v->batch_dirty = false;
+	v->epoch_dirty = false;
 	v->poison = 0;
 	v->stored_seq = 0;
+	v->composed_batch = 0;
+	v->orphans = 0;
+	v->log_bytes_since_checkpoint = 0;
 }
 
 static int begin(struct volume *v)
@@ -212,6 +227,27 @@ static int begin(struct volume *v)
 	return r;
 }
 
+static int open_or_mend(struct volume *v, volume_progress_fn progress, void *ctx)
+{
+	int r = 0;
+
+	if (!v->params.rebuild)
+		r = volume_open_state(v, progress, ctx);
+	if (v->params.rebuild || is_damaged_index(r)) {
+		if (r != 0)
+			log_warn("open", "index-built-again reason=\"%s\"", err_note_text());
+		r = recover_rebuild(v, progress, ctx);
+	} else if (r != 0) {
+		recover_tell_trouble(v, r);
+	}
+	if (r != 0 && v->trouble.kind == VOLUME_TROUBLE_LOSS && v->params.rebuild &&
+	    v->params.accept_loss)
+		r = recover_accept_loss(v, progress, ctx);
+	else if (r != 0 && (r == ERR_ROLLBACK || r == ERR_FENCED) && v->params.accept_rollback)
+		r = recover_accept_store(v, progress, ctx);
+	return r;
+}
+
 int volume_open(const struct volume_params *params, struct keyring *k, volume_progress_fn progress,
                 void *ctx, struct volume **ret)
 {
@@ -225,16 +261,11 @@ int volume_open(const struct volume_params *params, struct keyring *k, volume_pr
 	if (r == 0 && !v->params.read_only)
 		r = lease_take(v);
 	if (r == 0)
-		r = open_state(v, progress, ctx);
-	if (r != 0 && v && is_damaged_index(r)) {
-		log_warn("open", "index-built-again reason=\"%s\"", err_note_text());
-		close_state(v);
-		r = state_drop_index(v);
-		if (r == 0)
-			r = open_state(v, progress, ctx);
-	}
+		r = open_or_mend(v, progress, ctx);
 	if (r == 0)
 		r = begin(v);
+	if (v && params->trouble)
+		*params->trouble = v->trouble;
 	if (r != 0) {
 		if (v) {
 			lease_drop(v);
@@ -254,6 +285,7 @@ int volume_close(struct volume *v)
 		return 0;
 	lease_drop(v);
 	volume_threads_stop(v);
+	volume_watch_index(v);
 	index_close(v->checkpoint_reader);
 	v->checkpoint_reader = NULL;
 	if (!v->params.read_only && !v->poison) {
@@ -267,6 +299,42 @@ int volume_close(struct volume *v)
 	}
 	volume_free(v);
 	return r;
+}
+
+int volume_open_beside(struct volume *v, volume_progress_fn progress, void *ctx,
+                       struct volume **ret)
+{
+	struct volume_params params = v->params;
+	struct volume *w;
+	int r;
+
+	params.read_only = true;
+	params.threads = false;
+	params.rebuild = false;
+	params.trouble = NULL;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return ERR_NOMEM;
+	volume_init_members(w, &params, v->keyring);
+	r = open_keys(w);
+	if (r == 0)
+		r = state_open(w);
+	if (r == 0)
+		r = volume_open_state(w, progress, ctx);
+	if (r != 0) {
+		volume_close_beside(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+void volume_close_beside(struct volume *beside)
+{
+	if (!beside)
+		return;
+	beside->keyring = NULL;
+	volume_free(beside);
 }
 
 const char *volume_id(const struct volume *v)

@@ -238,6 +238,7 @@ int packs_open(const struct packs_params *params, struct packs **ret)
 		return ERR_NOMEM;
 	p->params = *params;
 	lock_init(&p->lock, LOCK_PACK);
+	lock_init(&p->sync_lock, LOCK_PACK_SYNC);
 	cond_init(&p->changed);
 	p->next_num = 1;
 	if ((size_t)snprintf(p->dir, sizeof(p->dir), "%s", params->dir) >= sizeof(p->dir)) {
@@ -263,6 +264,7 @@ void packs_close(struct packs *p)
 		pack_free(p->all[i]);
 	free(p->all);
 	cond_done(&p->changed);
+	lock_done(&p->sync_lock);
 	lock_done(&p->lock);
 	free(p);
 }
@@ -436,11 +438,12 @@ static struct pack *take_dirty(struct packs *p, bool *ret_name)
 	return found;
 }
 
-int packs_sync(struct packs *p)
+/* With `sync_lock`. */
+static int sync_dirty(struct packs *p)
 {
 	bool names = false;
 	struct pack *pack;
-	int r = 0;
+	int r = p->sync_error;
 
 	while (r == 0) {
 		bool name = false;
@@ -455,6 +458,17 @@ int packs_sync(struct packs *p)
 	}
 	if (r == 0 && names)
 		r = sync_folder(p, "packs");
+	p->sync_error = r;
+	return r;
+}
+
+int packs_sync(struct packs *p)
+{
+	int r;
+
+	lock_take(&p->sync_lock);
+	r = sync_dirty(p);
+	lock_drop(&p->sync_lock);
 	return r;
 }
 
@@ -545,6 +559,22 @@ static void discard(struct packs *p, struct pack *pack)
 	packs_forget(p, pack);
 }
 
+/* As sync_dirty(), of one pack that is complete. */
+static int sync_ended(struct packs *p, struct pack *pack)
+{
+	int r;
+
+	lock_take(&p->sync_lock);
+	r = p->sync_error;
+	if (r == 0)
+		r = file_sync(pack->file);
+	if (r == 0)
+		r = sync_folder(p, "packs");
+	p->sync_error = r;
+	lock_drop(&p->sync_lock);
+	return r == ERR_NOSPC ? ERR_IO : r;
+}
+
 int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 {
 	struct pack *pack;
@@ -570,15 +600,8 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 	/* a last write that failed may have left it short of what is logged */
 	if (r == 0)
 		r = file_truncate(pack->file, size);
-	if (r == 0) {
-		r = file_sync(pack->file);
-		if (r == 0)
-			r = sync_folder(p, "packs");
-		/* whatever it was, what should have been written may be gone: a second sync would
-		 * not say so */
-		if (r == ERR_NOSPC)
-			r = ERR_IO;
-	}
+	if (r == 0)
+		r = sync_ended(p, pack);
 	if (r == 0) {
 		lock_take(&p->lock);
 		pack->dirty = false;

@@ -41,6 +41,8 @@ struct packs {
 	struct packs_params params;
 	char dir[PACK_PATH_MAX - 64];
 	struct lock lock;
+	struct lock sync_lock; /* `sync_error`; who takes it does not return before what others sync is synced */
+	int sync_error;        /* a sync failed: what it should have written is gone, and a second one would not say so */
 	struct cond changed;
 	struct pack **all; /* ascending by number */
 	size_t count, cap;

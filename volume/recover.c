@@ -33,7 +33,7 @@ static int outlog_name(void *ctx, const char *name)
 	return numbers_hex(name, &n) ? numbers_add(ctx, n) : 0;
 }
 
-static int list_outlog(struct volume *v, struct numbers *ret)
+int recover_list_outlog(struct volume *v, struct numbers *ret)
 {
 	char path[VOLUME_PATH_MAX];
 	int r;
@@ -178,27 +178,47 @@ static void queue_outlog(struct volume *v, const struct numbers *outlog)
 	}
 }
 
+/* What is not in outlog/ any more was stored. */
+static uint64_t known_stored(const struct volume *v, const struct numbers *outlog)
+{
+	uint64_t known = index_state(v->ix)->log_seq;
+
+	return outlog->count > 0 && outlog->n[0] <= known ? outlog->n[0] - 1 : known;
+}
+
+int recover_check_memory(struct volume *v, const struct numbers *outlog)
+{
+	uint64_t stored = known_stored(v, outlog);
+
+	return recover_check_rollback(v, stored, stored == index_state(v->ix)->log_seq);
+}
+
+/* Without an index: an object of outlog/ that could neither be read nor be made again from the
+ * journal is the only copy of what was in it. */
+static int check_outlog_used(struct volume *v, const struct numbers *outlog)
+{
+	uint64_t seq = index_state(v->ix)->log_seq;
+
+	if (outlog->count == 0 || outlog->n[outlog->count - 1] <= seq)
+		return 0;
+	return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is damaged", seq + 1);
+}
+
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx)
 {
 	const struct index_state *s = index_state(v->ix);
 	struct numbers outlog = {0};
-	uint64_t known = s->log_seq;
-	bool known_hash;
-	int r = list_outlog(v, &outlog);
+	int r = recover_list_outlog(v, &outlog);
 
 	if (r == 0 && fresh) {
 		r = load_all(v, &outlog, progress, ctx);
 	} else if (r == 0) {
-		/* what is not in outlog/ any more was stored */
-		v->stored_seq = known;
-		if (outlog.count > 0 && outlog.n[0] <= known)
-			v->stored_seq = outlog.n[0] - 1;
+		v->stored_seq = known_stored(v, &outlog);
 	}
 	if (r != 0)
 		goto out;
-	known_hash = !fresh && v->stored_seq == known;
 	if (!fresh)
-		r = recover_check_rollback(v, v->stored_seq, known_hash);
+		r = recover_check_memory(v, &outlog);
 	/* objects that are made again replace their files and queue themselves */
 	queue_outlog(v, &outlog);
 	if (r == 0 && !v->params.read_only)
@@ -206,6 +226,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	/* whatever was gathered may have been made before, changes in it or not (C4) */
 	if (r == 0 && v->log.len > 0)
 		r = volume_compose(v);
+	if (r == 0 && fresh)
+		r = check_outlog_used(v, &outlog);
 	if (r == 0 && !fresh)
 		r = volume_checkpoint_measure(v);
 	if (r == 0 && !fresh)

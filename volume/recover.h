@@ -17,7 +17,28 @@
  */
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx);
 
+/** Put the index aside, build it again from store, outlog/, packs/ and journal, and forget the old
+ * one; when that fails, the old one is back as it was, and v->trouble is filled. First, with
+ * v->params.rebuild, the old one is asked what the store must have. */
+int recover_rebuild(struct volume *v, volume_progress_fn progress, void *ctx);
+
+/** Fill v->trouble for @r, which volume_open_state() gave; leaves the note as it is. */
+void recover_tell_trouble(struct volume *v, int r);
+
+/** After recover_rebuild() told of VOLUME_TROUBLE_LOSS: rename what is damaged, open the rest. */
+int recover_accept_loss(struct volume *v, volume_progress_fn progress, void *ctx);
+
+/** After volume_open_state() gave ERR_ROLLBACK or ERR_FENCED: rename the state folder, begin anew
+ * from the store. */
+int recover_accept_store(struct volume *v, volume_progress_fn progress, void *ctx);
+
 /* ---- between the files of recovery ---- */
+
+/** The numbers in outlog/, ascending. */
+int recover_list_outlog(struct volume *v, struct numbers *ret);
+
+/** Ask the store for the newest object that the index (open, not fresh) knows to be stored: ERR_ROLLBACK. */
+int recover_check_memory(struct volume *v, const struct numbers *outlog);
 
 /** Apply the sealed log object @seq, which is the next one. */
 int recover_replay_sealed(struct volume *v, uint64_t seq, const struct buf *sealed);
@@ -25,8 +46,11 @@ int recover_replay_sealed(struct volume *v, uint64_t seq, const struct buf *seal
 /** Apply the log objects after the index's that the store has. ERR_MISSING with the name of one that is left out. */
 int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx);
 
-/** Is log object @stored, the newest known to be stored, there, with the bytes it had (@known_hash: the index has their hash)? ERR_ROLLBACK. */
+/** Is log object @stored, the newest known to be stored, there, with the bytes it had (@known_hash: the index has their hash)? ERR_ROLLBACK; another error when what is there is no log object at all. */
 int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash);
+
+/** Log objects in the store numbered @from and above. */
+int recover_list_store(struct volume *v, uint64_t from, struct numbers *ret);
 
 /** Is log object @seq in the store the one that waits in outlog/? One that is not there any more was removed when it was stored. ERR_FENCED. */
 int recover_compare_own(struct volume *v, uint64_t seq);

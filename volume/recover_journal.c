@@ -13,16 +13,33 @@ struct journal_replay {
 	uint64_t apply_from_batch; /* with an index */
 	uint64_t apply_from_log;   /* without */
 	bool fresh;
+	bool whole; /* the journal goes back far enough */
 	uint64_t checked_log; /* the last one that check_own_number() found to be ours */
 	struct numbers ended_packs;
 };
 
-/* First pass: which packs ended? Their bytes are on the disk or in the store for good. */
+/*
+ * The journal must have all batches of the log objects that are in no other place, with an index (the objects are made from
+ * them) as without (the state is). It does when it goes back to a batch of an earlier object, or to the first one of its
+ * own (J4 in journal.c). Else one of its batches was damaged after it had become durable, and what comes after it does not
+ * fit what is before.
+ */
+static int check_whole(struct journal_replay *jr, const struct journal_batch *b)
+{
+	jr->whole |= b->log_seq < jr->apply_from_log;
+	jr->whole |= b->log_first ? b->log_first == b->seq : b->seq == 1 || !jr->fresh;
+	return jr->whole
+	           ? 0
+	           : err_note(ERR_CORRUPT,
+	                      "journal: what comes before batch %" PRIu64 " is missing", b->seq);
+}
+
+/* First pass: is it whole, and which packs ended? Their bytes are on the disk or in the store for good. */
 static int scan_batch(void *ctx, const struct journal_batch *b)
 {
 	struct journal_replay *jr = ctx;
 	struct dec d;
-	int r = 0;
+	int r = check_whole(jr, b);
 
 	dec_init(&d, b->ops, b->ops_len);
 	while (r == 0 && dec_left(&d) > 0) {
@@ -129,7 +146,8 @@ static int replay_batch(void *ctx, const struct journal_batch *b)
 	struct volume *v = jr->v;
 	int r = 0;
 
-	if (jr->fresh && b->log_seq <= v->stored_seq && recover_has_change(b->ops, b->ops_len))
+	if (jr->fresh && b->log_seq <= v->stored_seq &&
+	    recover_has_change(b->ops, b->ops_len))
 		r = check_own_number(jr, b->log_seq);
 	for (size_t i = 0; r == 0 && i < b->nruns; i++)
 		r = packs_rewrite(v->packs, b->runs[i].pack, b->runs[i].off, b->runs[i].data,

@@ -17,8 +17,7 @@ static int log_object_name(void *ctx, const struct blob_info *info)
 	return numbers_hex(info->name + 4, &n) ? numbers_add(ctx, n) : 0;
 }
 
-/* Log objects in the store numbered @from and above. */
-static int list_store(struct volume *v, uint64_t from, struct numbers *ret)
+int recover_list_store(struct volume *v, uint64_t from, struct numbers *ret)
 {
 	char after[BLOB_NAME_MAX + 1];
 
@@ -43,7 +42,7 @@ int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx)
 {
 	struct numbers have = {0};
 	uint64_t first = index_state(v->ix)->log_seq + 1;
-	int r = list_store(v, first, &have);
+	int r = recover_list_store(v, first, &have);
 
 	for (size_t i = 0; r == 0 && i < have.count; i++) {
 		char name[BLOB_NAME_MAX + 1];
@@ -74,20 +73,27 @@ int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 {
 	uint8_t hash[SHA256_BYTES];
 	char name[BLOB_NAME_MAX + 1];
-	struct buf sealed;
+	struct buf sealed, content;
 	int r;
 
 	if (stored == 0)
 		return 0;
 	log_name(stored, name);
 	buf_init(&sealed, BLOB_MAX_BYTES);
+	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
 	if (r == ERR_MISSING)
 		r = err_note(ERR_ROLLBACK, "%s was stored and is not there", name);
 	if (r == 0)
 		r = kdf_sha256(sealed.data, sealed.len, hash);
-	if (r == 0 && known_hash && memcmp(hash, index_state(v->ix)->log_hash, SHA256_BYTES) != 0)
-		r = err_note(ERR_ROLLBACK, "%s is not the one that was stored", name);
+	if (r == 0 && known_hash && memcmp(hash, index_state(v->ix)->log_hash, SHA256_BYTES) != 0) {
+		/* only an authentic object is an older state's, or another writer's */
+		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
+		                &content);
+		r = r ? err_note(r, "%s", name)
+		      : err_note(ERR_ROLLBACK, "%s is not the one that was stored", name);
+	}
+	buf_wipe(&content);
 	buf_done(&sealed);
 	return r;
 }
@@ -186,7 +192,7 @@ int recover_check_others(struct volume *v, volume_progress_fn progress, void *ct
 	uint64_t last_own = index_state(v->ix)->log_seq;
 	uint64_t stored = v->stored_seq;
 	uint64_t beyond = 0;
-	int r = list_store(v, stored + 1, &there);
+	int r = recover_list_store(v, stored + 1, &there);
 
 	for (size_t i = 0; r == 0 && i < there.count; i++) {
 		if (there.n[i] > last_own)

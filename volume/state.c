@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+#define INDEX_MARK "index.bad"
 
 void state_path(const struct volume *v, const char *name, char *out)
 {
@@ -104,6 +107,8 @@ int state_open(struct volume *v)
 		r = take_lock(v);
 	if (r == 0)
 		r = open_writer(v);
+	if (r == 0 && !v->params.read_only)
+		r = state_index_back(v);
 	if (r != 0)
 		return r;
 	state_path(v, "outlog", outlog);
@@ -134,30 +139,197 @@ static int remove_tree(void *ctx, const char *name)
 	return 0;
 }
 
-void state_close(struct volume *v)
+static void remove_folder(struct volume *v)
 {
 	struct removal in = {v->params.io, v->dir};
 
-	if (v->params.read_only && v->dir[0]) {
-		fileio_list(v->params.io, v->dir, remove_tree, &in);
-		fileio_remove(v->params.io, v->dir);
-	}
+	fileio_list(v->params.io, v->dir, remove_tree, &in);
+	fileio_remove(v->params.io, v->dir);
+}
+
+void state_close(struct volume *v)
+{
+	if (v->params.read_only && v->dir[0])
+		remove_folder(v);
 	if (v->state_lock_fd >= 0)
 		close(v->state_lock_fd);
 	v->state_lock_fd = -1;
 }
 
-int state_drop_index(struct volume *v)
+/* ---- the index ---- */
+
+static int remove_file(struct volume *v, const char *name)
 {
-	static const char *const names[] = {"index.db", "index.db-wal"};
 	char path[VOLUME_PATH_MAX];
 	int r;
 
-	for (size_t i = 0; i < 2; i++) {
-		state_path(v, names[i], path);
-		r = fileio_remove(v->params.io, path);
-		if (r != 0 && r != ERR_NOENT)
-			return r;
+	state_path(v, name, path);
+	r = fileio_remove(v->params.io, path);
+	return r == ERR_NOENT ? 0 : r;
+}
+
+static int rename_file(struct volume *v, const char *from, const char *to)
+{
+	char a[VOLUME_PATH_MAX], b[VOLUME_PATH_MAX];
+	int r;
+
+	state_path(v, from, a);
+	state_path(v, to, b);
+	r = fileio_rename(v->params.io, a, b);
+	if (r == 0)
+		r = fileio_sync_dir(v->params.io, v->dir);
+	return r == ERR_NOENT ? 0 : r;
+}
+
+static int is_there(struct volume *v, const char *name, bool *ret)
+{
+	char path[VOLUME_PATH_MAX];
+	struct file_info info;
+	int r;
+
+	state_path(v, name, path);
+	r = fileio_stat(v->params.io, path, &info);
+	*ret = r == 0;
+	return r == ERR_NOENT ? 0 : r;
+}
+
+int state_drop_index(struct volume *v)
+{
+	int r = remove_file(v, "index.db");
+
+	if (r == 0)
+		r = remove_file(v, "index.db-wal");
+	if (r == 0)
+		r = fileio_sync_dir(v->params.io, v->dir);
+	/* the mark last: whoever is cut off before begins again */
+	return r ? r : remove_file(v, INDEX_MARK);
+}
+
+int state_mark_index(struct volume *v)
+{
+	char path[VOLUME_PATH_MAX];
+	struct file *f = NULL;
+	int r;
+
+	state_path(v, INDEX_MARK, path);
+	r = file_open(v->params.io, path, FILE_WRITE | FILE_CREATE, &f);
+	file_close(f);
+	return r ? r : fileio_sync_dir(v->params.io, v->dir);
+}
+
+int state_drop_marked_index(struct volume *v)
+{
+	bool marked;
+	int r = is_there(v, INDEX_MARK, &marked);
+
+	return r == 0 && marked ? state_drop_index(v) : r;
+}
+
+/*
+ * Two files cannot be renamed at once, and one without the other would be a wrong index. The log
+ * goes first and comes back last, so whenever index.old-wal is there, it belongs to the main file
+ * that is at index.old, or at index.db when there is none.
+ */
+int state_index_aside(struct volume *v)
+{
+	bool there;
+	int r = is_there(v, "index.db", &there);
+
+	if (r == 0 && !there) /* a log alone is none */
+		return state_drop_index(v);
+	if (r == 0)
+		r = rename_file(v, "index.db-wal", "index.old-wal");
+	return r ? r : rename_file(v, "index.db", "index.old");
+}
+
+int state_index_forget(struct volume *v)
+{
+	/* by one step from "to be put back" to "to be removed" */
+	int r = rename_file(v, "index.old", "index.gone");
+
+	if (r == 0)
+		r = remove_file(v, "index.old-wal");
+	if (r == 0)
+		r = fileio_sync_dir(v->params.io, v->dir);
+	return r ? r : remove_file(v, "index.gone");
+}
+
+int state_index_back(struct volume *v)
+{
+	bool gone, old;
+	int r = is_there(v, "index.gone", &gone);
+
+	if (r == 0)
+		r = is_there(v, "index.old", &old);
+	if (r != 0)
+		return r;
+	if (gone)
+		return state_index_forget(v);
+	if (old) {
+		r = state_drop_index(v);
+		if (r == 0)
+			r = rename_file(v, "index.old", "index.db");
 	}
-	return fileio_sync_dir(v->params.io, v->dir);
+	return r ? r : rename_file(v, "index.old-wal", "index.db-wal");
+}
+
+/* ---- what is kept ---- */
+
+void state_stamp(const struct volume *v, char *out)
+{
+	time_t s = (time_t)(volume_wall_ns(v) / 1000000000);
+	struct tm tm = {0};
+
+	gmtime_r(&s, &tm);
+	strftime(out, 16, "%Y%m%dT%H%M%S", &tm);
+}
+
+int state_keep_damaged(struct volume *v, const char *name, const char *as, const char *stamp)
+{
+	char to[128];
+
+	snprintf(to, sizeof(to), "%s.damaged-%s", as, stamp);
+	return rename_file(v, name, to);
+}
+
+int state_take_back(struct volume *v, const char *path)
+{
+	int r;
+
+	if (v->state_lock_fd >= 0)
+		close(v->state_lock_fd);
+	v->state_lock_fd = -1;
+	remove_folder(v);
+	r = fileio_rename(v->params.io, path, v->dir);
+	if (r == 0)
+		r = fileio_sync_dir(v->params.io, v->params.state_dir);
+	return r;
+}
+
+int state_set_aside(struct volume *v, char *ret_path)
+{
+	int fd = v->state_lock_fd; /* of the old folder; held until the new one is ours */
+	char stamp[16];
+	struct file_info info;
+	int r;
+
+	state_stamp(v, stamp);
+	snprintf(ret_path, VOLUME_PATH_MAX, "%s.aside-%s", v->dir, stamp);
+	for (int i = 2; fileio_stat(v->params.io, ret_path, &info) == 0; i++)
+		snprintf(ret_path, VOLUME_PATH_MAX, "%s.aside-%s-%d", v->dir, stamp, i);
+	r = fileio_rename(v->params.io, v->dir, ret_path);
+	if (r == 0)
+		r = fileio_sync_dir(v->params.io, v->params.state_dir);
+	if (r != 0)
+		return r;
+	v->state_lock_fd = -1;
+	r = state_open(v);
+	if (r != 0 && r != ERR_LOCKED && state_take_back(v, ret_path) == 0) {
+		v->state_lock_fd = fd;
+		ret_path[0] = '\0';
+		return r;
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
 }

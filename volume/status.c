@@ -55,6 +55,11 @@ static void fill_from_index(struct volume *v, struct volume_status *ret)
 	ret->error = v->poison;
 	if (v->poison)
 		snprintf(ret->error_note, sizeof(ret->error_note), "%s", v->poison_note);
+	if (v->poison || !index_damage_met(v->ix))
+		return;
+	ret->error = index_damage_met(v->ix);
+	snprintf(ret->error_note, sizeof(ret->error_note),
+	         "the index on this machine is damaged: mount again, and it is built again");
 }
 
 static enum volume_state state_of(struct volume *v, const struct volume_status *s, bool dirty)

@@ -10,6 +10,7 @@
 #include "util/err.h"
 #include "util/log.h"
 #include "volume/lease.h"
+#include "volume/state.h"
 
 #define MS 1000000ll
 #define TICK_MS 200
@@ -26,6 +27,21 @@ static bool tail_blocked(struct volume *v)
 	return first && first <= last;
 }
 
+void volume_watch_index(struct volume *v)
+{
+	bool mark;
+
+	lock_take(&v->lock);
+	mark = !v->params.read_only && !v->index_marked && index_damage_met(v->ix) != 0;
+	v->index_marked |= mark;
+	lock_drop(&v->lock);
+	if (!mark)
+		return;
+	log_error("volume", "index-damaged: the next mount builds it again");
+	if (state_mark_index(v) != 0)
+		log_warn("volume", "index-not-marked");
+}
+
 int volume_tick(struct volume *v)
 {
 	int64_t mono = clock_mono_ns(v->params.clock);
@@ -34,6 +50,7 @@ int volume_tick(struct volume *v)
 	bool pending;
 	unsigned flags = 0;
 
+	volume_watch_index(v);
 	volume_room_look(v);
 	lock_take(&v->lock);
 	pending = v->batch.len > 0;
@@ -112,6 +129,8 @@ int volume_step(struct volume *v)
 		return 0;
 	r = volume_tick(v);
 	if (r == 0)
+		r = volume_absorb_early(v);
+	if (r == 0)
 		volume_upload_step(v, &did);
 	if (r == 0)
 		volume_checkpoint_step(v, &did);
@@ -139,7 +158,8 @@ static void *clock_thread(void *arg)
 	struct volume *v = arg;
 
 	while (keep_on(v, TICK_MS))
-		volume_tick(v);
+		if (volume_tick(v) == 0)
+			volume_absorb_early(v);
 	return NULL;
 }
 

@@ -186,8 +186,9 @@ int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out)
 	if (r == 0)
 		r = file_size(f, &size);
 	if (r == 0) {
-		to = size <= BLOB_MAX_BYTES ? buf_extend(out, (size_t)size) : NULL;
-		r = to ? file_pread_all(f, to, (size_t)size, 0) : ERR_CORRUPT;
+		to = size > 0 && size <= BLOB_MAX_BYTES ? buf_extend(out, (size_t)size) : NULL;
+		r = to ? file_pread_all(f, to, (size_t)size, 0)
+		       : err_note(ERR_CORRUPT, "outlog/%016" PRIx64 " of the state folder", seq);
 	}
 	file_close(f);
 	return r;
@@ -210,22 +211,27 @@ static void log_stored(struct volume *v, uint64_t seq, int64_t time_ns, int64_t 
 	lock_drop(&v->upload_lock);
 }
 
-/* When was it made, and which epoch ended in it (0: none)? For `status`. */
-static void inspect(struct volume *v, const char *name, const struct buf *sealed, int64_t *time_ns,
-                    int64_t *epoch)
+/*
+ * Is it what was made here? What the local disk has changed must not take the number in the store. And when was it made, and
+ * which epoch ended in it (0: none)? For `status`.
+ */
+static int inspect(struct volume *v, const char *name, const struct buf *sealed, int64_t *time_ns,
+                   int64_t *epoch)
 {
 	struct log_header h;
 	const uint8_t *records;
 	struct buf content;
 	struct dec d;
 	size_t len;
+	int r;
 
 	*time_ns = 0;
 	*epoch = 0;
 	buf_init(&content, OBJECT_CONTENT_MAX);
-	if (object_open(v->object_keys, OBJECT_LOG, name, sealed->data, sealed->len, &content) ==
-	        0 &&
-	    log_decode(content.data, content.len, &h, &records, &len) == 0) {
+	r = object_open(v->object_keys, OBJECT_LOG, name, sealed->data, sealed->len, &content);
+	if (r == 0)
+		r = log_decode(content.data, content.len, &h, &records, &len);
+	if (r == 0) {
 		*time_ns = h.time_ns;
 		dec_init(&d, records, len);
 		while (dec_left(&d) > 0) {
@@ -239,6 +245,7 @@ static void inspect(struct volume *v, const char *name, const struct buf *sealed
 		}
 	}
 	buf_wipe(&content);
+	return r ? err_note(r, "out%s of the state folder", name) : 0;
 }
 
 static int store_log(struct volume *v, uint64_t seq)
@@ -251,6 +258,8 @@ static int store_log(struct volume *v, uint64_t seq)
 	log_name(seq, name);
 	buf_init(&sealed, BLOB_MAX_BYTES);
 	r = volume_outlog_read(v, seq, &sealed);
+	if (r == 0)
+		r = inspect(v, name, &sealed, &time_ns, &epoch);
 	if (r != 0) {
 		lock_take(&v->lock);
 		volume_poison(v, r);
@@ -266,10 +275,8 @@ static int store_log(struct volume *v, uint64_t seq)
 			lock_drop(&v->lock);
 		}
 	}
-	if (r == 0) {
-		inspect(v, name, &sealed, &time_ns, &epoch);
+	if (r == 0)
 		log_stored(v, seq, time_ns, epoch);
-	}
 	buf_done(&sealed);
 	lock_take(&v->upload_lock);
 	v->log_storing = false;

@@ -44,6 +44,8 @@ struct keyring;
 
 /* ---- life ---- */
 
+struct volume_trouble;
+
 struct volume_params {
 	const struct fileio *io;
 	const struct clock *clock;
@@ -54,6 +56,11 @@ struct volume_params {
 	bool read_only; /* changes nothing, neither in the store nor in an existing state folder */
 	bool takeover;  /* go ahead although another machine's mount was alive lately */
 	bool threads;   /* start the background threads; without: volume_step() is called instead */
+	/* ways out of trouble, see struct volume_trouble; not with read_only */
+	bool rebuild;         /* make the index again from store, outlog/, packs/ and journal */
+	bool accept_loss;     /* with rebuild: give up what a damaged journal or outlog/ held */
+	bool accept_rollback; /* set the local state aside and begin anew from the store */
+	struct volume_trouble *trouble; /* filled when opening meets trouble; or NULL */
 	/* tuning; 0 means the default */
 	unsigned commit_ms;         /* 1000: a change waits at most so long for the local disk */
 	unsigned epoch_ms;          /* 5000: an epoch ends so long after its first change */
@@ -62,6 +69,43 @@ struct volume_params {
 	uint32_t pack_bytes;        /* 8 MiB */
 	uint64_t
 	    checkpoint_bytes; /* 1 MiB: a checkpoint is due after so much log (or a quarter of the last one) */
+};
+
+enum volume_trouble_kind {
+	VOLUME_TROUBLE_NONE,
+	VOLUME_TROUBLE_ROLLBACK, /* ERR_ROLLBACK: the store is older than what was seen */
+	VOLUME_TROUBLE_FENCED,   /* ERR_FENCED: another writer went on, and changes wait here */
+	VOLUME_TROUBLE_LOSS,     /* ERR_CORRUPT: the journal or outlog/ is damaged */
+};
+
+/* Where a volume stands; 0: not known. */
+struct volume_place {
+	uint64_t log_seq; /* the newest log object */
+	int64_t epoch;    /* the newest one that ended */
+	int64_t time_ns;  /* when the newest thing in it happened */
+};
+
+#define VOLUME_PATH_BYTES 4096
+
+/*
+ * Why opening failed, where a person can decide to go on without what is missing. It is filled also
+ * when the way out was taken.
+ *
+ * ROLLBACK and FENCED: with `accept_rollback` the state folder is renamed (to `aside`, never
+ * removed), a new one is made from the store, and the log remembers it (an OP_EVENT).
+ *
+ * LOSS, only told with `rebuild`: with `accept_loss` the damaged files are renamed, and the volume
+ * opens with the newest state before them; the log remembers that too.
+ */
+struct volume_trouble {
+	enum volume_trouble_kind kind;
+	struct volume_place known; /* to this machine */
+	struct volume_place store; /* LOSS: what can be kept */
+	uint64_t unstored_logs;    /* log objects here that are not in the store */
+	uint64_t unstored_bytes;   /* in packs here that are not in the store */
+	uint64_t first_batch, last_batch; /* LOSS: of the journal; 0: none */
+	uint64_t first_log, last_log;     /* LOSS: log objects of outlog/; 0: none */
+	char aside[VOLUME_PATH_BYTES];    /* where things were put, "" as long as nothing was done */
 };
 
 /** The part of opening that takes long calls this now and then: what ("log", "checkpoint"), how
@@ -173,7 +217,12 @@ struct volume_new {
 int volume_create(struct volume *v, uint64_t parent, const char *name, size_t len,
                   const struct volume_new *what, struct volume_attr *ret);
 
-/** ERR_PERM for folders, ERR_MLINK at VOLUME_LINK_MAX. */
+/** A regular file without a name (O_TMPFILE), with what the default ACL of @parent gives. It stays until volume_forget(), or gets a
+ * name by volume_link(). */
+int volume_create_unnamed(struct volume *v, uint64_t parent, const struct volume_new *what,
+                          struct volume_attr *ret);
+
+/** Also a file without a name gets one. ERR_PERM for folders, ERR_MLINK at VOLUME_LINK_MAX. */
 int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *name, size_t len,
                 struct volume_attr *ret);
 
@@ -262,6 +311,15 @@ int volume_seek(struct volume *v, uint64_t ino, int64_t at, uint64_t off, bool h
 
 /** Returns when everything applied before the call is on the local disk, for good. */
 int volume_fsync(struct volume *v);
+
+/** Called once with volume_fsync()'s result, from any thread, without a lock. */
+typedef void (*volume_synced_fn)(void *ctx, int result);
+
+/**
+ * The same without waiting: @fn is called before this returns, or later by whoever else is committing. Without @fn (NULL) a commit
+ * is only begun, when there is something to commit and nobody does; what happens to it the next fsync says.
+ */
+void volume_fsync_then(struct volume *v, volume_synced_fn fn, void *ctx);
 
 /* ---- state ---- */
 
@@ -402,5 +460,50 @@ int volume_restore(struct volume *v, int64_t at, const char *const *paths, size_
  * and every entry (ino is the folder) that may have. */
 typedef void (*volume_invalidate_fn)(void *ctx, uint64_t ino, const char *name, size_t name_len);
 void volume_on_restore(struct volume *v, volume_invalidate_fn fn, void *ctx);
+
+/* ---- checking ---- */
+
+enum volume_fsck_state {
+	VOLUME_FSCK_OK,
+	VOLUME_FSCK_DAMAGED,
+	VOLUME_FSCK_SKIPPED,
+};
+
+#define VOLUME_FSCK_LINES_MAX 200
+#define VOLUME_FSCK_LINE_BYTES 4096
+
+/* The outcome of one check. Texts live during the callback; names of files in them are raw bytes.
+ */
+struct volume_fsck_result {
+	const char *check; /* "index", "log", "comparison", "packs", "checkpoints" */
+	enum volume_fsck_state state;
+	int error;        /* why it could not be made, or not wholly: ERR_UNAVAILABLE and the like */
+	uint64_t count;   /* how many things were looked at */
+	uint64_t damages; /* how many are wrong; the first VOLUME_FSCK_LINES_MAX have a line */
+	const char *note; /* what was looked at, a clause */
+	const char *const *lines;
+	size_t nlines;
+	const char *const *remarks; /* what is no damage but worth to know: events of the log */
+	size_t nremarks;
+};
+
+typedef int (*volume_fsck_fn)(void *ctx, const struct volume_fsck_result *result);
+
+struct volume_fsck_params {
+	bool compare; /* build a second index from the store and compare; only while nothing changes */
+	const volatile bool *stop;   /* or NULL */
+	volume_progress_fn progress; /* or NULL; what is the check */
+	volume_fsck_fn result;
+	void *ctx; /* of both */
+};
+
+/**
+ * Check the index, the chain of the log, with @compare the index against the log, that every pack
+ * that is needed is there in its size, and the newest checkpoint. Reads no file data. Damage is not
+ * an error but told to p->result, as is a store that does not answer (the local part is still
+ * checked). Works on a snapshot of the index and holds no lock for long, so a mount can go on.
+ * Ends the epoch. ERR_CANCELED when *stop became true; a non-zero value of p->result ends it.
+ */
+int volume_fsck(struct volume *v, const struct volume_fsck_params *p);
 
 #endif

@@ -7,7 +7,7 @@
     list [--copy] [--no-xattrs]   every entry, in the form of tree.py
     extract DIR                   write everything into DIR, an empty folder
     verify                        open every object and every sealed page, also of the past
-    epochs                        the closed epochs, and the snapshots
+    epochs                        the closed epochs, the snapshots and the events
 
 STORE is a directory store. TIME is e12 (an epoch), a snapshot's name, @seconds or ISO 8601; without --at it is the newest state.
 Exit status: 0, or 1 with what is wrong. It needs the `cryptography` package. It is meant to be read, not to be fast.
@@ -295,6 +295,7 @@ class State:
         self.packs = {}             # num -> (name, size)
         self.ends = {}              # epoch -> when it ended
         self.snapshots = {}         # name -> epoch
+        self.events = []            # (time, kind, place known, place accepted, text), since the checkpoint
         self.next_ino = 2
 
     # -- inodes and entries --
@@ -340,20 +341,22 @@ class State:
         need(ino == ROOT and folder if at[0] == 0 else ino >= self.next_ino, f"inode number {ino}")
         need(self.inodes.get(ino, None) is None, f"inode {ino} is there")
         size = len(target) if stat.S_ISLNK(mode) else 0
-        self.inodes.set(ino, None, Inode(mode, uid, gid, 2 if folder else 1, rdev, size, 0, t, t, t, t, target))
+        unnamed = at[0] != 0 and not at[1]
+        need(not unnamed or stat.S_ISREG(mode), f"inode {ino} without a name")
+        self.inodes.set(ino, None, Inode(mode, uid, gid, 2 if folder else 0 if unnamed else 1, rdev, size, 0, t, t, t, t, target))
         if key:
             self.filekeys[ino] = key
         for name, acl in zip((b"system.posix_acl_access", b"system.posix_acl_default"), acls):
             if acl:
                 self.xattrs.set(ino, name, acl)
         self.next_ino = max(self.next_ino, ino + 1)
-        if at[0]:
+        if at[0] and not unnamed:
             self.add_entry(at, ino)
             self.touch(at[0], t, 1 if folder else 0)
 
     def link(self, t, ino, at):
         row = self.inode(ino)
-        need(not stat.S_ISDIR(row.mode) and row.nlink, f"a link to inode {ino}")
+        need(not stat.S_ISDIR(row.mode), f"a link to inode {ino}")
         self.change(ino, nlink=row.nlink + 1, ctime=t)
         self.add_entry(at, ino)
         self.touch(at[0], t)
@@ -539,6 +542,14 @@ def get_xattr(f, with_value):
     return ino, name, value, f.var(2**32 - 1) if f.var(1) else None
 
 
+def get_place(f):
+    return f.var(), f.var(2**63 - 2), f.number("q")
+
+
+def get_event(f):
+    return f.number("B"), get_place(f), get_place(f), f.blob(1024)
+
+
 def apply_restore(state, f):
     epoch = f.var()
     need(epoch < state.epoch, "a restore to an epoch that is not closed")
@@ -588,6 +599,8 @@ def apply_record(state, data, what):
         apply_restore(state, f)
     elif kind == 16:
         state.filekey(f.var(), f.var(2**32 - 1), f.bytes(40))
+    elif kind == 17:
+        state.events.append((t, *get_event(f)))
     else:
         raise Bad(f"{what}: a record of type {kind}, which this reader does not know")
     f.end()
@@ -989,6 +1002,8 @@ def main():
             print(f"e{number}", f"@{end // 10**9}.{end % 10**9:09d}", sep="\t")
         for name, number in sorted(volume.state.snapshots.items()):
             print(f"e{number}", show(name), sep="\t")
+        for t, kind, known, accepted, text in volume.state.events:
+            print(f"event {kind}", f"@{t // 10**9}.{t % 10**9:09d}", f"log {known[0]} -> {accepted[0]}", show(text), sep="\t")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
  */
 #include "tests/sim/modelops.h"
 
+#include "tests/sim/modelacl.h"
+
 #include "util/check.h"
 #include "util/err.h"
 
@@ -86,6 +88,8 @@ int modelops_create(struct model_state **s, uint64_t parent, const char *name,
 	n->atime_ns = n->mtime_ns = n->ctime_ns = n->btime_ns = now;
 	if (S_ISLNK(what->mode))
 		n->target = model_intern(what->target, what->target_len);
+	else
+		modelacl_inherit(n, model_node(*s, parent));
 	dir = touch_folder(s, parent, now);
 	dir->nlink += S_ISDIR(what->mode);
 	model_name_set(dir, name, ino);
@@ -108,8 +112,6 @@ int modelops_link(struct model_state **s, uint64_t ino, uint64_t parent, const c
 		return ERR_NOENT;
 	if (model_is_dir(n))
 		return ERR_PERM;
-	if (n->nlink == 0)
-		return ERR_NOENT;
 	changed = model_change(s, ino);
 	changed->nlink++;
 	changed->ctime_ns = now;
@@ -255,9 +257,14 @@ int modelops_rename(struct model_state **s, uint64_t from_dir, const char *from,
 
 /* ---- attributes ---- */
 
+static bool has_priv(const struct model_node *n)
+{
+	return !model_is_dir(n) && n->mode & (S_ISUID | S_ISGID);
+}
+
 static void kill_priv(struct model_node *n)
 {
-	if (!model_is_file(n))
+	if (model_is_dir(n))
 		return;
 	n->mode &= ~(uint32_t)S_ISUID;
 	if (n->mode & S_IXGRP)
@@ -280,13 +287,16 @@ int modelops_setattr(struct model_state **s, uint64_t ino, unsigned mask,
 		if (attr->size > VOLUME_SIZE_MAX)
 			return ERR_FBIG;
 	}
+	/* To drop bits that are not there is no change. */
+	if (mask == VOLUME_KILL_PRIV && !has_priv(there))
+		return 0;
 	n = model_change(s, ino);
 	if (mask & VOLUME_SET_SIZE) {
 		model_data_resize(n, attr->size);
 		n->mtime_ns = now;
 	}
 	if (mask & VOLUME_SET_MODE)
-		n->mode = (n->mode & S_IFMT) | (attr->mode & ~(uint32_t)S_IFMT);
+		modelacl_chmod(n, (n->mode & S_IFMT) | (attr->mode & ~(uint32_t)S_IFMT));
 	if (mask & VOLUME_SET_UID)
 		n->uid = attr->uid;
 	if (mask & VOLUME_SET_GID)
@@ -295,7 +305,7 @@ int modelops_setattr(struct model_state **s, uint64_t ino, unsigned mask,
 		n->atime_ns = attr->atime_ns;
 	if (mask & VOLUME_SET_MTIME)
 		n->mtime_ns = attr->mtime_ns;
-	if (mask & VOLUME_KILL_PRIV)
+	if (mask & VOLUME_KILL_PRIV && !(mask & VOLUME_SET_MODE))
 		kill_priv(n);
 	n->ctime_ns = mask & VOLUME_SET_CTIME ? attr->ctime_ns : now;
 	return 0;
@@ -313,8 +323,11 @@ int modelops_setxattr(struct model_state **s, uint64_t ino, const char *name, co
 		return ERR_EXIST;
 	if ((flags & VOLUME_XATTR_REPLACE) && !model_xattr_get(there, name))
 		return ERR_NODATA;
+	if (modelacl_is(name) && !modelacl_valid(value, len))
+		return ERR_INVAL;
 	n = model_change(s, ino);
 	model_xattr_set(n, name, value, len);
+	modelacl_changed(n, name);
 	n->ctime_ns = now;
 	return 0;
 }

@@ -98,6 +98,41 @@ static void fsynced_survives_a_kill(void)
 	end();
 }
 
+/* O_TMPFILE: without a name it is gone after a crash, with one it stays; so it is for who replays the log. */
+static void unnamed_files_live_as_long_as_they_should(void)
+{
+	struct volume_new what = {.mode = S_IFREG | 0600};
+	struct volume_attr lost, kept, attr;
+	char text[64];
+
+	begin();
+	TEST_OK(volume_create_unnamed(v, VOLUME_ROOT, &what, &lost));
+	TEST_OK(volume_create_unnamed(v, VOLUME_ROOT, &what, &kept));
+	TEST_CHECK(kept.nlink == 0 && kept.ino != lost.ino);
+	write_text(kept.ino, 0, "hello");
+	TEST_OK(volume_link(v, kept.ino, VOLUME_ROOT, "name", 4, &attr));
+	TEST_CHECK(attr.nlink == 1);
+	volume_forget(v, kept.ino);
+	what.mode = S_IFIFO | 0600;
+	TEST_ERR(volume_create_unnamed(v, VOLUME_ROOT, &what, &attr), ERR_INVAL);
+	TEST_ERR(volume_create(v, VOLUME_ROOT, "", 0, &what, &attr), ERR_NOENT);
+	TEST_OK(volume_fsync(v));
+	simdisk_freeze(disk);
+	kill_and_open();
+	TEST_ERR(volume_getattr(v, lost.ino, VOLUME_NOW, &attr), ERR_NOENT);
+	TEST_OK(read_text(kept.ino, VOLUME_NOW, text, sizeof(text)));
+	TEST_CHECK(strcmp(text, "hello") == 0);
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_close(v));
+	simdisk_free(disk);
+	disk = simdisk_new(&clock_.base);
+	params.io = simdisk_io(disk);
+	TEST_MUST(testvol_open(&params, &v));
+	TEST_OK(volume_lookup(v, VOLUME_ROOT, "name", 4, VOLUME_NOW, &attr));
+	TEST_CHECK(attr.ino == kept.ino && attr.nlink == 1 && attr.size == 5);
+	end();
+}
+
 static void store_alone_is_enough(void)
 {
 	struct volume_attr attr;
@@ -500,6 +535,7 @@ int main(void)
 {
 	TEST_MUST(secret_setup());
 	TEST_RUN(fsynced_survives_a_kill);
+	TEST_RUN(unnamed_files_live_as_long_as_they_should);
 	TEST_RUN(store_alone_is_enough);
 	TEST_RUN(past_is_exact);
 	TEST_RUN(restore_leaves_the_outside_alone);
