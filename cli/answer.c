@@ -5,6 +5,7 @@
 #include "cli/control.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void answer_put_text(struct buf *b, const char *s)
@@ -141,4 +142,49 @@ void answer_get_status(struct dec *d, struct answer_status *ret)
 	s->history_from_ns = dec_i64(d);
 	s->history_bytes = dec_var(d);
 	s->snapshots = dec_var(d);
+}
+
+static void put_texts(struct buf *b, const char *const *texts, size_t n)
+{
+	enc_var(b, n);
+	for (size_t i = 0; i < n; i++)
+		answer_put_text(b, texts[i]);
+}
+
+void answer_put_fsck(struct buf *b, const struct volume_fsck_result *r)
+{
+	answer_put_text(b, r->check);
+	enc_u8(b, (uint8_t)r->state);
+	enc_u32(b, (uint32_t)r->error);
+	enc_var(b, r->count);
+	enc_var(b, r->damages);
+	answer_put_text(b, r->note);
+	put_texts(b, r->lines, r->nlines);
+	put_texts(b, r->remarks, r->nremarks);
+}
+
+void answer_get_fsck(struct dec *d, struct volume_fsck_result *ret, const char ***ret_texts)
+{
+	const char **texts = calloc(2 * VOLUME_FSCK_LINES_MAX, sizeof(*texts));
+
+	memset(ret, 0, sizeof(*ret));
+	*ret_texts = texts;
+	ret->check = answer_get_text(d);
+	ret->state = (enum volume_fsck_state)dec_u8(d);
+	ret->error = (int)dec_u32(d);
+	ret->count = dec_var(d);
+	ret->damages = dec_var(d);
+	ret->note = answer_get_text(d);
+	ret->nlines = (size_t)dec_var_max(d, VOLUME_FSCK_LINES_MAX);
+	for (size_t i = 0; texts && i < ret->nlines; i++)
+		texts[i] = answer_get_text(d);
+	ret->nremarks = (size_t)dec_var_max(d, VOLUME_FSCK_LINES_MAX);
+	for (size_t i = 0; texts && i < ret->nremarks; i++)
+		texts[VOLUME_FSCK_LINES_MAX + i] = answer_get_text(d);
+	if (texts) {
+		ret->lines = texts;
+		ret->remarks = texts + VOLUME_FSCK_LINES_MAX;
+	} else {
+		d->failed = true;
+	}
 }

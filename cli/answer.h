@@ -19,6 +19,10 @@ void answer_get_attr(struct dec *d, struct volume_attr *ret);
 void answer_put_change(struct buf *b, const struct volume_change *c);
 void answer_get_change(struct dec *d, struct volume_change *ret);
 
+/** @ret's lines and remarks point into *ret_texts, which the caller frees; NULL after a failure. */
+void answer_put_fsck(struct buf *b, const struct volume_fsck_result *r);
+void answer_get_fsck(struct dec *d, struct volume_fsck_result *ret, const char ***ret_texts);
+
 struct answer_status {
 	const char *volume;
 	const char *store; /* as it may be shown */

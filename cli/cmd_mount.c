@@ -68,6 +68,8 @@ static int parse_mount_options(struct job *j, const struct options *o)
 		err = mountopts_parse(text, &j->m);
 	if (err == 0 && j->m.cache)
 		err = format_parse_size(j->m.cache, &j->p.cache_limit_bytes);
+	if (err == 0 && j->m.quota)
+		err = format_parse_size(j->m.quota, &j->p.quota_bytes);
 	if (err == 0 && j->m.epoch)
 		err = format_parse_ms(j->m.epoch, &epoch_ms);
 	if (err)

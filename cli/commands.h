@@ -16,6 +16,7 @@ extern const struct command cmd_diff;
 extern const struct command cmd_ls;
 extern const struct command cmd_cat;
 extern const struct command cmd_restore;
+extern const struct command cmd_fsck;
 extern const struct command cmd_help;
 
 /** All of them in the order of the help, ended by NULL. */

@@ -56,6 +56,8 @@ enum control_command {
 	CONTROL_RESTORE = 10,
 	/* TIME; one item: i64 epoch, i64 when it ended */
 	CONTROL_WHEN = 11,
+	/* no argument; progress; items: the result of one check each, as in cli/answer.c */
+	CONTROL_FSCK = 12,
 };
 
 enum control_restore_item {

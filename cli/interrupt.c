@@ -9,12 +9,12 @@
 #include <signal.h>
 #include <string.h>
 
-static volatile sig_atomic_t seen;
+static volatile bool seen; /* one byte: set in one step, also by a handler */
 
 static void on_signal(int sig)
 {
 	(void)sig;
-	seen = 1;
+	seen = true;
 }
 
 void interrupt_catch(void)
@@ -30,5 +30,10 @@ void interrupt_catch(void)
 
 bool interrupt_seen(void)
 {
-	return seen != 0;
+	return seen;
+}
+
+const volatile bool *interrupt_flag(void)
+{
+	return &seen;
 }

@@ -12,4 +12,7 @@ void interrupt_catch(void);
 /** Whether one came. */
 bool interrupt_seen(void);
 
+/** The flag itself, for work that looks at it by itself; it is never cleared. */
+const volatile bool *interrupt_flag(void);
+
 #endif

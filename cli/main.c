@@ -20,7 +20,7 @@
 
 const struct command *const commands[] = {
     &cmd_init, &cmd_mount, &cmd_umount, &cmd_status,  &cmd_sync, &cmd_snapshot, &cmd_log,
-    &cmd_diff, &cmd_ls,    &cmd_cat,    &cmd_restore, &cmd_help, NULL,
+    &cmd_diff, &cmd_ls,    &cmd_cat,    &cmd_restore, &cmd_fsck, &cmd_help,     NULL,
 };
 
 const struct command *commands_find(const char *name)

@@ -42,6 +42,7 @@ static const struct def defs[] = {
     {"insecure_http", FLAG, AT(insecure_http), "as --insecure-http"},
     {"takeover", FLAG, AT(takeover), "as --takeover"},
     {"cache", VALUE, AT(cache), "SIZE  most local space for ciphertext (10G)"},
+    {"quota", VALUE, AT(quota), "SIZE  most that the files may hold; then writing gives EDQUOT"},
     {"epoch", VALUE, AT(epoch), "SECONDS  distance between restorable moments (5)"},
     {"suid", PASS, 0, NULL},
     {"nosuid", PASS, 0, NULL},

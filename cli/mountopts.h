@@ -22,6 +22,7 @@ struct mountopts {
 	char *state_dir;
 	char *ca_file;
 	char *cache;
+	char *quota;
 	char *epoch;
 	char *extra; /* for libfuse, "a,b", or NULL */
 };

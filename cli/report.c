@@ -11,6 +11,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct entry {
 	int err;
@@ -43,7 +44,8 @@ static const struct entry table[] = {
     {ERR_UNAUTHENTIC, REPORT_INTEGRITY,
      "somebody or something changed it: put the object back from a copy"},
     {ERR_ROLLBACK, REPORT_INTEGRITY,
-     "somebody or something put an older copy there: find out who before you go on"},
+     "find out who put an older copy there; to go on from what it has, run `amberfs fsck "
+     "--accept-rollback`"},
     {ERR_UNAVAILABLE, REPORT_STORE, "check the network and the store, then try again"},
     {ERR_DENIED, REPORT_STORE, "check the store's credentials and their rights"},
     {ERR_FULL, REPORT_NO_SPACE, "make room in the store"},
@@ -76,9 +78,28 @@ int report_exit_code(int err)
 	return err == 0 ? REPORT_DONE : e ? (int)e->exit_code : REPORT_FAILED;
 }
 
+/* Two causes of one code, told apart by the note that the volume gives. */
+static const char *hint_by_note(int err)
+{
+	const char *note = err_note_text();
+
+	if (err == ERR_FENCED &&
+	    (strstr(note, "by another writer") || strstr(note, "went on without")))
+		return "keep this machine's changes aside and go on with the store's: run `amberfs "
+		       "fsck --accept-rollback`";
+	if (err == ERR_CORRUPT && (strncmp(note, "journal", 7) == 0 ||
+	                           strncmp(note, "outlog", 6) == 0))
+		return "look at this machine's disk, then run `amberfs fsck --rebuild`";
+	return NULL;
+}
+
 const char *report_hint(int err)
 {
 	const struct entry *e = entry_of(err);
+	const char *hint = hint_by_note(err);
+
+	if (hint)
+		return hint;
 
 	return e ? e->hint : "try again";
 }

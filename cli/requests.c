@@ -417,6 +417,26 @@ static int handle_when(struct call *c)
 	return item_send(c);
 }
 
+static int send_fsck(void *ctx, const struct volume_fsck_result *result)
+{
+	struct call *c = ctx;
+
+	item_begin(c);
+	answer_put_fsck(&c->out, result);
+	return item_send(c);
+}
+
+static int handle_fsck(struct call *c)
+{
+	struct volume_fsck_params p = {
+	    .stop = c->stop, .progress = send_progress, .result = send_fsck, .ctx = c};
+	int err = args_end(c);
+
+	if (err == 0)
+		err = flush_kernel(c);
+	return err ? err : volume_fsck(c->r->volume, &p);
+}
+
 static int (*const handlers[])(struct call *c) = {
     [CONTROL_STATUS] = handle_status,
     [CONTROL_SYNC] = handle_sync,
@@ -429,6 +449,7 @@ static int (*const handlers[])(struct call *c) = {
     [CONTROL_DIFF] = handle_diff,
     [CONTROL_RESTORE] = handle_restore,
     [CONTROL_WHEN] = handle_when,
+    [CONTROL_FSCK] = handle_fsck,
 };
 
 void requests_end(int fd, int code)

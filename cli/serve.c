@@ -128,6 +128,7 @@ static int open_volume(struct session *s)
 	    .threads = true,
 	    .epoch_ms = s->p->epoch_ms,
 	    .cache_limit_bytes = s->p->cache_limit_bytes,
+	    .quota_bytes = s->p->quota_bytes,
 	};
 	struct keyring *k = s->keyring;
 	int err;
@@ -151,6 +152,7 @@ static int mount_volume(struct session *s)
 	    .read_only = s->p->read_only || s->p->at,
 	    .at = VOLUME_NOW,
 	    .allow_other = s->p->allow_other,
+	    .quota_bytes = s->p->quota_bytes,
 	    .extra_options = s->p->extra_options,
 	};
 	int err = 0;

@@ -24,6 +24,7 @@ struct serve_params {
 	bool log_to_file; /* to daemon.log in the state folder */
 	const char *extra_options;
 	uint64_t cache_limit_bytes;
+	uint64_t quota_bytes;
 	unsigned epoch_ms;
 	enum volume_secret_type secret_type;
 };

@@ -226,6 +226,7 @@ int fs_mount(const struct fs_params *params, struct fs **ret)
 	fs->volume = params->volume;
 	fs->at = params->at;
 	fs->read_only = params->read_only || params->at != VOLUME_NOW;
+	fs->quota_bytes = params->quota_bytes;
 	fs->threads = params->threads ? params->threads : THREADS_DEFAULT;
 	if (fs->threads > THREADS_MAX)
 		fs->threads = THREADS_MAX;

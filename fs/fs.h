@@ -23,6 +23,7 @@ struct fs_params {
 	bool read_only;           /* EROFS for every change */
 	int64_t at; /* VOLUME_NOW, or an epoch: show the past as the root, read-only */
 	bool allow_other;
+	uint64_t quota_bytes;      /* what statfs(2) shows as the size; 0: no quota */
 	const char *extra_options; /* passed on to libfuse ("a,b=c"), or NULL */
 	unsigned threads;          /* 0: default 8 */
 };

@@ -132,7 +132,9 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
 	(void)ino;
 	volume_totals(fs->volume, &totals);
-	used = totals.bytes / BLOCK_BYTES + (totals.bytes % BLOCK_BYTES != 0);
+	used = totals.used_bytes / BLOCK_BYTES;
+	if (fs->quota_bytes)
+		st.f_blocks = fs->quota_bytes / BLOCK_BYTES;
 	nodes = totals.files + totals.folders;
 	st.f_bfree = used < st.f_blocks ? st.f_blocks - used : 0;
 	st.f_bavail = st.f_bfree;

@@ -29,6 +29,7 @@ struct fs {
 	bool read_only; /* also when the mount shows the past */
 	int64_t at;
 	unsigned threads;
+	uint64_t quota_bytes; /* 0: none */
 	uid_t uid; /* of the daemon: owns `.snapshots` */
 	gid_t gid;
 	struct fuse_session *session;

@@ -60,6 +60,7 @@ static int state_load(struct index *ix)
 		s.files = index_cols_u64(&c, 0, INT64_MAX);
 		s.folders = index_cols_u64(&c, 0, INT64_MAX);
 		s.bytes = (uint64_t)index_cols_i64(&c);
+		s.pages = index_cols_u64(&c, 0, INT64_MAX);
 		rc = index_cols_end(&c);
 	} else if (rc == 0) {
 		rc = err_note(ERR_CORRUPT, "index: the state is missing");
@@ -82,7 +83,7 @@ static int state_store(struct index *ix)
 		return err_note(ERR_INVAL, "index: epoch out of range");
 	rc = index_stmt_get(ix, STMT_STATE_SET,
 	                    "REPLACE INTO state(" SCHEMA_STATE
-	                    ",id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,1)",
+	                    ",id) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,1)",
 	                    &st);
 	if (rc != 0)
 		return rc;
@@ -98,6 +99,7 @@ static int state_store(struct index *ix)
 	index_bind_u64(st, 10, s->files);
 	index_bind_u64(st, 11, s->folders);
 	index_bind_u64(st, 12, s->bytes);
+	index_bind_u64(st, 13, s->pages);
 	rc = index_stmt_run(ix, STMT_STATE_SET, st);
 	if (rc == 0)
 		ix->stored = *s;

@@ -67,6 +67,7 @@ struct index_state {
 	uint64_t files;        /* inodes other than folders, with a link */
 	uint64_t folders;
 	uint64_t bytes; /* sum of the sizes of regular files */
+	uint64_t pages; /* that they hold */
 };
 
 struct index_inode {
@@ -288,7 +289,7 @@ int index_snapshot_remove(struct index *ix, const char *name, size_t len);
 int index_snapshot_list(struct index *ix, index_snapshot_fn fn,
                         void *ctx); /* by epoch, then name */
 
-/** Pages of data that current inodes hold. Reads every inode. */
+/** Pages of data that current inodes with a link hold, as the state's total should be. Reads every inode. */
 int index_live_pages(struct index *ix, uint64_t *ret);
 
 /* ---- what changed ---- */

@@ -153,6 +153,7 @@ static int query(struct index *ix, const char *sql, uint64_t *ret, struct index_
 		totals->files = (uint64_t)sqlite3_column_int64(st, 0);
 		totals->folders = (uint64_t)sqlite3_column_int64(st, 1);
 		totals->bytes = (uint64_t)sqlite3_column_int64(st, 2);
+		totals->pages = (uint64_t)sqlite3_column_int64(st, 3);
 	}
 	sqlite3_finalize(st);
 	return rc < 0 ? rc : 0;
@@ -193,11 +194,11 @@ static int check_totals(struct index *ix, uint64_t *ret)
 	rc = query(ix,
 	           "SELECT coalesce(sum(NOT " IS_DIR("") "),0),coalesce(sum(" IS_DIR(
 	               "") "),0),"
-	                   "coalesce(sum(CASE WHEN " IS_REG("") " THEN size END),0) "
+	                   "coalesce(sum(CASE WHEN " IS_REG("") " THEN size END),0),coalesce(sum(pages),0) "
 	                                                        "FROM inode WHERE nlink>0",
 	           ret, &sum);
 	*ret = sum.files != ix->state.files || sum.folders != ix->state.folders ||
-	       sum.bytes != ix->state.bytes;
+	       sum.bytes != ix->state.bytes || sum.pages != ix->state.pages;
 	return rc;
 }
 

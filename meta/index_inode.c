@@ -182,6 +182,7 @@ static void count(struct index_state *s, const struct index_inode *row, uint64_t
 		s->files += sign;
 	if (S_ISREG(row->mode))
 		s->bytes += sign * row->size;
+	s->pages += sign * row->pages;
 }
 
 int index_inode_add(struct index *ix, const struct index_inode *row)
@@ -215,7 +216,7 @@ static int get_old(struct index *ix, uint64_t ino, struct index_inode *ret)
 	int rc;
 
 	rc = index_stmt_get(ix, STMT_INODE_OLD,
-	                    "SELECT mode,nlink,size,born FROM inode WHERE ino=?1", &c.st);
+	                    "SELECT mode,nlink,size,pages,born FROM inode WHERE ino=?1", &c.st);
 	if (rc != 0)
 		return rc;
 	index_bind_u64(c.st, 1, ino);
@@ -224,6 +225,7 @@ static int get_old(struct index *ix, uint64_t ino, struct index_inode *ret)
 		ret->mode = (uint32_t)index_cols_u64(&c, 0, UINT32_MAX);
 		ret->nlink = (uint32_t)index_cols_u64(&c, 0, UINT32_MAX);
 		ret->size = index_cols_u64(&c, 0, INT64_MAX);
+		ret->pages = index_cols_u64(&c, 0, INT64_MAX);
 		ret->born = index_cols_i64(&c);
 		rc = index_cols_end(&c);
 	} else if (rc == 0) {

@@ -326,7 +326,7 @@ int index_live_pages(struct index *ix, uint64_t *ret)
 	uint64_t pages;
 	int rc;
 
-	rc = index_stmt_get(ix, STMT_LIVE_PAGES, "SELECT coalesce(sum(pages),0) FROM inode", &c.st);
+	rc = index_stmt_get(ix, STMT_LIVE_PAGES, "SELECT coalesce(sum(pages),0) FROM inode WHERE nlink>0", &c.st);
 	if (rc != 0)
 		return rc;
 	rc = index_stmt_step(ix, c.st);

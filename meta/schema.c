@@ -71,7 +71,7 @@ const char schema_sql[] =
     "CREATE TABLE state(id INTEGER PRIMARY KEY,epoch INTEGER,epoch_opened INTEGER,"
     "next_ino INTEGER,next_pack INTEGER,next_snapshot INTEGER,journal_seq INTEGER,"
     "log_seq INTEGER,log_hash BLOB,last_epoch INTEGER,files INTEGER,folders INTEGER,"
-    "bytes INTEGER);"
+    "bytes INTEGER,pages INTEGER);"
 
     TRIGGERS("inode", SCHEMA_INODE) TRIGGERS("dentry", SCHEMA_DENTRY)
         TRIGGERS("extent", SCHEMA_EXTENT) TRIGGERS("xattr", SCHEMA_XATTR);

@@ -8,7 +8,7 @@
 #ifndef AMBERFS_META_SCHEMA_H
 #define AMBERFS_META_SCHEMA_H
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define SCHEMA_APPLICATION_ID 0x616d6266 /* "ambf" */
 
 /* clang-format off */
@@ -26,7 +26,7 @@
 #define SCHEMA_XATTR_COLS 4
 #define SCHEMA_STATE                                                                               \
 	"epoch,epoch_opened,next_ino,next_pack,next_snapshot,journal_seq,log_seq,log_hash,"        \
-	"last_epoch,files,folders,bytes"
+	"last_epoch,files,folders,bytes,pages"
 /* clang-format on */
 
 /** All that a new database needs, one script. */

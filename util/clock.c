@@ -17,6 +17,12 @@ static int64_t system_wall_ns(const struct clock *c)
 	return read_ns(CLOCK_REALTIME);
 }
 
+static int64_t system_file_ns(const struct clock *c)
+{
+	(void)c;
+	return read_ns(CLOCK_REALTIME_COARSE);
+}
+
 static int64_t system_mono_ns(const struct clock *c)
 {
 	(void)c;
@@ -25,7 +31,7 @@ static int64_t system_mono_ns(const struct clock *c)
 
 const struct clock *clock_system(void)
 {
-	static const struct clock system = {system_wall_ns, system_mono_ns};
+	static const struct clock system = {system_wall_ns, system_mono_ns, system_file_ns};
 
 	return &system;
 }

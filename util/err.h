@@ -36,6 +36,7 @@
 	X(STALE, 20, ESTALE, false, "stale handle")                                      \
 	X(CANCELED, 21, EINTR, false, "interrupted")                                     \
 	X(LOCKED, 22, EBUSY, false, "in use by another process")                         \
+	X(QUOTA, 23, EDQUOT, false, "the volume's quota is used up")                     \
 	/* the store */                                                                  \
 	X(MISSING, 30, EIO, false, "an object is missing from the store")                \
 	X(CORRUPT, 31, EIO, false, "malformed data")                                     \

@@ -289,6 +289,8 @@ int volume_apply(struct volume *v, const struct op *op)
 
 	if (r == 0 && v->disk_low && !v->replaying && needs_room(op))
 		r = err_note(ERR_NOSPC, "the disk of the state folder is full");
+	if (r == 0 && v->params.quota_bytes && !v->replaying && op->type == OP_WRITE)
+		r = volume_room_quota(v, op);
 	if (r != 0)
 		return r;
 	v->mutating = false;

@@ -24,7 +24,7 @@ static bool is_acl(const char *name)
 /* With `lock`: chmod of an inode with an access ACL changes the ACL as well. */
 static int chmod_acl(struct volume *v, uint64_t ino, uint32_t mode)
 {
-	struct op op = {.type = OP_XATTR_SET, .time_ns = volume_wall_ns(v)};
+	struct op op = {.type = OP_XATTR_SET, .time_ns = volume_now_ns(v)};
 	const void *value;
 	uint8_t *acl;
 	size_t len;
@@ -67,7 +67,7 @@ static int setattr_locked(struct volume *v, uint64_t ino, unsigned mask,
                           const struct volume_attr *attr)
 {
 	struct op op = {.type = OP_SETATTR,
-	                .time_ns = volume_wall_ns(v),
+	                .time_ns = volume_now_ns(v),
 	                .attr = {.ino = ino, .mask = op_mask(mask)}};
 	struct index_inode row;
 	int r = index_inode_get(v->ix, ino, INDEX_NOW, &row);
@@ -163,7 +163,7 @@ int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void
                     unsigned flags)
 {
 	struct op op = {.type = OP_XATTR_SET,
-	                .time_ns = volume_wall_ns(v),
+	                .time_ns = volume_now_ns(v),
 	                .xattr = {.ino = ino,
 	                          .name = name,
 	                          .name_len = strlen(name),
@@ -197,7 +197,7 @@ int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void
 int volume_removexattr(struct volume *v, uint64_t ino, const char *name)
 {
 	struct op op = {.type = OP_XATTR_REMOVE,
-	                .time_ns = volume_wall_ns(v),
+	                .time_ns = volume_now_ns(v),
 	                .xattr = {.ino = ino, .name = name, .name_len = strlen(name)}};
 	int r = check_xattr_name(name);
 

@@ -442,7 +442,9 @@ static int load_manifest(struct volume *v, const char *name, uint64_t seq, const
 		if (progress)
 			progress(ctx, "checkpoint", i + 1, nparts);
 	}
-	return r ? r : dec_end(&d) ? err_note(ERR_CORRUPT, "%s", name) : 0;
+	if (r == 0)
+		r = dec_end(&d) ? err_note(ERR_CORRUPT, "%s", name) : 0;
+	return r ? r : index_live_pages(v->ix, &s->pages);
 }
 
 static int add_size(void *ctx, const struct blob_info *info)

@@ -181,7 +181,7 @@ struct write_job {
 
 static void stamp(struct volume *v, struct op *op, unsigned flags, uint32_t mode)
 {
-	op->time_ns = volume_wall_ns(v);
+	op->time_ns = volume_now_ns(v);
 	if (!(flags & VOLUME_WRITE_CACHED)) {
 		op->attr.mask |= OP_ATTR_MTIME | OP_ATTR_CTIME;
 		op->attr.attr.mtime_ns = op->time_ns;

@@ -206,6 +206,9 @@ void volume_room_look(struct volume *v);
 /** May @len bytes of new data be kept? ERR_NOSPC when less than the reserve would be left. Takes no lock. */
 int volume_room_take(struct volume *v, size_t len);
 
+/** May @op (an OP_WRITE) be applied? ERR_QUOTA when the volume would hold more than its quota and more than now. `lock` held. */
+int volume_room_quota(struct volume *v, const struct op *op);
+
 /* ---- log.c ---- */
 
 struct log_header {

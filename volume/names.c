@@ -20,7 +20,7 @@ int64_t volume_wall_ns(const struct volume *v)
 
 int64_t volume_now_ns(struct volume *v)
 {
-	return volume_wall_ns(v);
+	return clock_file_ns(v->params.clock);
 }
 
 void volume_attr_from(const struct index_inode *row, struct volume_attr *ret)
@@ -268,7 +268,7 @@ static int create_locked(struct volume *v, struct op *op, struct volume_attr *re
 		r = acl ? inherit_acl(v, op, acl, acl + VOLUME_XATTR_MAX) : ERR_NOMEM;
 	}
 	op->create.ino = index_state(v->ix)->next_ino;
-	op->time_ns = volume_wall_ns(v);
+	op->time_ns = volume_now_ns(v);
 	if (r == 0)
 		r = volume_apply(v, op);
 	if (r == 0)
@@ -320,7 +320,7 @@ int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *nam
                 struct volume_attr *ret)
 {
 	struct op op = {
-	    .type = OP_LINK, .time_ns = volume_wall_ns(v), .link = {ino, {parent, name, len}}};
+	    .type = OP_LINK, .time_ns = volume_now_ns(v), .link = {ino, {parent, name, len}}};
 	int r;
 
 	lock_take(&v->lock);
@@ -335,7 +335,7 @@ int volume_link(struct volume *v, uint64_t ino, uint64_t parent, const char *nam
 static int remove_name(struct volume *v, uint64_t parent, const char *name, size_t len, bool folder)
 {
 	struct op op = {
-	    .type = OP_UNLINK, .time_ns = volume_wall_ns(v), .unlink.at = {parent, name, len}};
+	    .type = OP_UNLINK, .time_ns = volume_now_ns(v), .unlink.at = {parent, name, len}};
 	struct volume_attr attr;
 	int r;
 
@@ -364,7 +364,7 @@ int volume_rename(struct volume *v, uint64_t parent, const char *name, size_t le
                   uint64_t new_parent, const char *new_name, size_t new_len, unsigned flags)
 {
 	struct op op = {.type = OP_RENAME,
-	                .time_ns = volume_wall_ns(v),
+	                .time_ns = volume_now_ns(v),
 	                .rename = {{parent, name, len}, {new_parent, new_name, new_len}, flags}};
 
 	if (flags & ~(unsigned)(VOLUME_RENAME_NOREPLACE | VOLUME_RENAME_EXCHANGE) ||
@@ -381,7 +381,7 @@ void volume_forget(struct volume *v, uint64_t ino)
 	lock_take(&v->lock);
 	if (v->orphans > 0 && volume_writable(v) == 0 &&
 	    index_inode_get(v->ix, ino, INDEX_NOW, &row) == 0 && row.nlink == 0) {
-		op.time_ns = volume_wall_ns(v);
+		op.time_ns = volume_now_ns(v);
 		volume_apply(v, &op);
 	}
 	lock_drop(&v->lock);

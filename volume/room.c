@@ -9,6 +9,7 @@
 #include "volume/impl.h"
 
 #include "util/err.h"
+#include "volume/page_io.h"
 
 #define ALLOWANCE_MAX (64ll << 20)
 
@@ -34,4 +35,35 @@ int volume_room_take(struct volume *v, size_t len)
 			return err_note(ERR_NOSPC, "the disk of the state folder is full");
 	}
 	return 0;
+}
+
+static int add_overlap(void *ctx, const struct index_extent *row)
+{
+	*(uint64_t *)ctx += row->npages;
+	return 0;
+}
+
+/* The pages that an extent would replace are found only when it matters: near the limit. An extent that reaches into the range counts
+ * whole, in favour of the writer. */
+int volume_room_quota(struct volume *v, const struct op *op)
+{
+	uint64_t limit = v->params.quota_bytes / PAGE_BYTES;
+	uint64_t used = index_state(v->ix)->pages, more = 0, gone = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < op->attr.nextents; i++)
+		more += op->attr.extents[i].npages;
+	if (more == 0 || used + more <= limit)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < op->attr.nextents; i++) {
+		const struct index_extent *e = &op->attr.extents[i];
+
+		r = index_extent_list(v->ix, op->attr.ino, INDEX_NOW, e->page, e->npages,
+		                      add_overlap, &gone);
+	}
+	if (r < 0)
+		return r;
+	return more > gone && used + more - gone > limit
+	           ? err_note(ERR_QUOTA, "the quota of the mount is used up")
+	           : 0;
 }

@@ -47,7 +47,7 @@ static int share_one(void *ctx, const struct index_extent *row)
 static int share_pages(struct volume *v, struct share *s, uint64_t src, uint64_t dst_off,
                        uint64_t len, uint64_t *ret_n)
 {
-	struct op op = {.type = OP_WRITE, .time_ns = volume_wall_ns(v), .attr = {.ino = s->dst}};
+	struct op op = {.type = OP_WRITE, .time_ns = volume_now_ns(v), .attr = {.ino = s->dst}};
 	struct op_range clear = {s->dst_page, s->to - s->from};
 	struct index_inode row;
 	int r = index_extent_list(v->ix, src, INDEX_NOW, s->from, s->to - s->from, share_one, s);

@@ -3,6 +3,7 @@
 #include "volume/impl.h"
 
 #include "util/err.h"
+#include "volume/page_io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,16 +24,16 @@ static int add_pack_bytes(void *ctx, const struct index_pack *row)
 	return 0;
 }
 
-/* With `lock`. Reads every inode, so it is not done more often than its answer changes much. */
+/* With `lock`. Reads the list of packs, so it is not done more often than its answer changes much. */
 static uint64_t history_bytes(struct volume *v)
 {
 	int64_t now = clock_mono_ns(v->params.clock);
-	uint64_t packed = 0, live = 0;
+	uint64_t live = index_state(v->ix)->pages;
+	uint64_t packed = 0;
 
 	if (v->history_mono_ns && now - v->history_mono_ns < HISTORY_FRESH_NS)
 		return v->history_bytes;
-	if (index_pack_list(v->ix, add_pack_bytes, &packed) == 0 &&
-	    index_live_pages(v->ix, &live) == 0) {
+	if (index_pack_list(v->ix, add_pack_bytes, &packed) == 0) {
 		v->history_mono_ns = now;
 		v->history_bytes =
 		    packed > live * SEALED_PAGE_BYTES ? packed - live * SEALED_PAGE_BYTES : 0;
@@ -111,6 +112,7 @@ void volume_totals(struct volume *v, struct volume_totals *ret)
 	ret->files = s->files;
 	ret->folders = s->folders;
 	ret->bytes = s->bytes;
+	ret->used_bytes = s->pages * PAGE_BYTES;
 	lock_drop(&v->lock);
 }
 

@@ -65,6 +65,7 @@ struct volume_params {
 	unsigned commit_ms;         /* 1000: a change waits at most so long for the local disk */
 	unsigned epoch_ms;          /* 5000: an epoch ends so long after its first change */
 	uint64_t cache_limit_bytes; /* 10 GiB of local packs */
+	uint64_t quota_bytes;       /* none: writing that would use more gives ERR_QUOTA */
 	uint64_t journal_bytes;     /* 32 MiB ring */
 	uint32_t pack_bytes;        /* 8 MiB */
 	uint64_t
@@ -357,11 +358,11 @@ int volume_status(struct volume *v, struct volume_status *ret);
 struct volume_totals {
 	uint64_t files;
 	uint64_t folders;
-	uint64_t bytes; /* sum of the sizes of regular files */
+	uint64_t bytes;      /* sum of the sizes of regular files */
+	uint64_t used_bytes; /* what they hold: without holes, in whole pages; what a quota counts */
 };
 
-/** What is in it now; costs nothing, unlike volume_status(), which reads every inode at most once
- * in five seconds. */
+/** What is in it now; costs nothing, unlike volume_status(), which reads the list of packs at most once in five seconds. */
 void volume_totals(struct volume *v, struct volume_totals *ret);
 
 /**

@@ -490,6 +490,36 @@ static void full_disk_is_answered_at_once(void)
 	end();
 }
 
+static void quota_is_kept(void)
+{
+	static uint8_t data[10 * 4096];
+	struct volume_totals totals;
+	struct volume_attr attr = {.size = 1 << 30};
+	uint64_t a, b, n;
+
+	begin();
+	TEST_OK(volume_close(v));
+	params.quota_bytes = 16 * 4096;
+	TEST_MUST(testvol_open(&params, &v));
+	a = make(VOLUME_ROOT, "a", S_IFREG | 0644);
+	b = make(VOLUME_ROOT, "b", S_IFREG | 0644);
+	TEST_OK(volume_write(v, a, 0, data, sizeof(data), 0));
+	TEST_ERR(volume_write(v, b, 0, data, sizeof(data), 0), ERR_QUOTA);
+	TEST_ERR(volume_copy(v, a, 0, b, 0, sizeof(data), &n), ERR_QUOTA);
+	TEST_OK(volume_write(v, b, 0, data, 6 * 4096, 0));
+	/* what is there already may be replaced, and holes cost nothing */
+	TEST_OK(volume_write(v, a, 4096, data, 4096, 0));
+	TEST_OK(volume_setattr(v, a, VOLUME_SET_SIZE, &attr, &attr));
+	TEST_ERR(volume_write(v, a, 1 << 29, data, 1, 0), ERR_QUOTA);
+	volume_totals(v, &totals);
+	TEST_CHECK(totals.used_bytes == 16 * 4096);
+	TEST_OK(volume_unlink(v, VOLUME_ROOT, "b", 1));
+	TEST_OK(volume_write(v, a, 1 << 29, data, 1, 0));
+	volume_totals(v, &totals);
+	TEST_CHECK(totals.used_bytes == 11 * 4096);
+	end();
+}
+
 static void shared_data_is_not_copied(void)
 {
 	static uint8_t data[5 * 4096 + 100];
@@ -549,6 +579,7 @@ int main(void)
 	TEST_RUN(failed_fsync_stops_changes);
 	TEST_RUN(full_disk_is_answered);
 	TEST_RUN(full_disk_is_answered_at_once);
+	TEST_RUN(quota_is_kept);
 	TEST_RUN(shared_data_is_not_copied);
 	TEST_RUN(wrong_secret_writes_nothing);
 	return test_done();
