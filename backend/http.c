@@ -13,6 +13,7 @@
  */
 #include "backend/http.h"
 
+#include "util/cancel.h"
 #include "util/check.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -34,6 +35,7 @@ struct job {
 	struct job *next;
 	struct cond wake;
 	bool done;
+	bool dropped; /* its caller gives up, and waits until it gets its buffers back */
 	int result;
 	int sink_error;   /* why the body was refused */
 	uint64_t skipped; /* of range_off */
@@ -308,14 +310,24 @@ static bool is_canceled(struct http *h)
 	return canceled;
 }
 
+static bool is_dropped(struct http *h, const struct job *job)
+{
+	bool dropped;
+
+	lock_take(&h->lock);
+	dropped = job->dropped;
+	lock_drop(&h->lock);
+	return dropped;
+}
+
 /* Fill free slots from the queue; after a cancel, empty both. */
 static void start_jobs(struct http *h)
 {
 	bool canceled = is_canceled(h);
 	struct slot *slot;
 
-	for (size_t i = 0; canceled && i < HTTP_RUNNING_MAX; i++)
-		if (h->slots[i].job)
+	for (size_t i = 0; i < HTTP_RUNNING_MAX; i++)
+		if (h->slots[i].job && (canceled || is_dropped(h, h->slots[i].job)))
 			release(h, &h->slots[i], ERR_CANCELED);
 	while ((slot = free_slot(h)) != NULL) {
 		struct job *job = take_job(h);
@@ -324,7 +336,7 @@ static void start_jobs(struct http *h)
 		if (!job)
 			break;
 		slot->job = job;
-		r = canceled ? ERR_CANCELED : start(h, slot);
+		r = canceled || is_dropped(h, job) ? ERR_CANCELED : start(h, slot);
 		if (r != 0)
 			release(h, slot, r);
 	}
@@ -366,6 +378,20 @@ static void *run(void *ctx)
 	return NULL;
 }
 
+/* With the lock. */
+static void wait_for(struct http *h, struct job *job)
+{
+	if (!cancel_is_watched() || job->dropped) {
+		cond_wait(&job->wake, &h->lock);
+		return;
+	}
+	cond_wait_ms(&job->wake, &h->lock, CANCEL_POLL_MS);
+	if (!job->done && cancel_is_asked()) {
+		job->dropped = true;
+		curl_multi_wakeup(h->multi);
+	}
+}
+
 int http_do(struct http *h, const struct http_request *request, struct http_response *ret)
 {
 	struct job job = {.request = request, .response = ret};
@@ -379,7 +405,7 @@ int http_do(struct http *h, const struct http_request *request, struct http_resp
 		h->last = &job.next;
 		curl_multi_wakeup(h->multi);
 		while (!job.done)
-			cond_wait(&job.wake, &h->lock);
+			wait_for(h, &job);
 	}
 	lock_drop(&h->lock);
 	cond_done(&job.wake);
@@ -396,9 +422,14 @@ int http_wait_ms(struct http *h, int64_t ms)
 	int r;
 
 	lock_take(&h->lock);
-	while (!h->canceled && (left_ns = end_ns - clock_mono_ns(clock)) > 0)
-		cond_wait_ms(&h->canceling, &h->lock, left_ns / 1000000 + 1);
-	r = h->canceled ? ERR_CANCELED : 0;
+	while (!h->canceled && !cancel_is_asked() &&
+	       (left_ns = end_ns - clock_mono_ns(clock)) > 0) {
+		int64_t left_ms = left_ns / 1000000 + 1;
+		bool polls = cancel_is_watched() && left_ms > CANCEL_POLL_MS;
+
+		cond_wait_ms(&h->canceling, &h->lock, polls ? CANCEL_POLL_MS : left_ms);
+	}
+	r = h->canceled || cancel_is_asked() ? ERR_CANCELED : 0;
 	lock_drop(&h->lock);
 	return r;
 }

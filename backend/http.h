@@ -62,7 +62,7 @@ void http_free(struct http *h);
  */
 int http_do(struct http *h, const struct http_request *request, struct http_response *ret);
 
-/** Sleep for @ms, or return ERR_CANCELED. */
+/** Sleep for @ms, or return ERR_CANCELED (also when this thread is to give up, util/cancel.h). */
 int http_wait_ms(struct http *h, int64_t ms);
 
 /** End what runs, what waits and what comes with ERR_CANCELED. */

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define THREADS_DEFAULT 8
+#define THREADS_WAITING_MAX 24
 #define THREADS_MAX 64
 #define REQUEST_BYTES (1u << 20)
 #define BACKGROUND_MAX 64
@@ -139,11 +140,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	const unsigned on = FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL |
 	                    FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
 	                    FUSE_CAP_READDIRPLUS | FUSE_CAP_AUTO_INVAL_DATA;
-	/* O_TRUNC comes as SETATTR; setuid bits as wire.h says; locks stay in the kernel */
+	/* O_TRUNC comes as SETATTR; setuid bits as wire.h says; locks stay in the kernel; nobody can interrupt
+	 * a direct read that was made asynchronous */
 	const unsigned off = FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS_AUTO |
 	                     FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_SPLICE_READ |
 	                     FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
-	                     FUSE_CAP_FLOCK_LOCKS;
+	                     FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_ASYNC_DIO;
 	struct fs *fs = userdata;
 
 	conn->want |= conn->capable & on;
@@ -269,7 +271,9 @@ int fs_run(struct fs *fs)
 	/* a descriptor for each thread, where this user may open the device (a mount by fusermount3
 	 * works without) */
 	fuse_loop_cfg_set_clone_fd(config, access("/dev/fuse", R_OK | W_OK) == 0);
-	fuse_loop_cfg_set_max_threads(config, fs->threads);
+	/* more are made while these all wait, for the store as a rule: what is here is served, and an
+	 * interrupt is read, all the same */
+	fuse_loop_cfg_set_max_threads(config, fs->threads + THREADS_WAITING_MAX);
 	fuse_loop_cfg_set_idle_threads(config, fs->threads);
 	r = aside_start(fs->aside);
 	if (r == 0) {

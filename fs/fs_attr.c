@@ -52,6 +52,9 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 /* What the kernel asks to set, in the volume's words. */
 static unsigned change_of(struct fs *fs, const struct stat *st, int to_set, struct volume_attr *ret)
 {
+	/* one "now" for all, the kernel's if it tells one */
+	int64_t now =
+	    to_set & FUSE_SET_ATTR_CTIME ? ns_of(&st->st_ctim) : volume_now_ns(fs->volume);
 	unsigned mask = 0;
 
 	memset(ret, 0, sizeof(*ret));
@@ -73,13 +76,11 @@ static unsigned change_of(struct fs *fs, const struct stat *st, int to_set, stru
 	}
 	if (to_set & FUSE_SET_ATTR_ATIME) {
 		mask |= VOLUME_SET_ATIME;
-		ret->atime_ns = to_set & FUSE_SET_ATTR_ATIME_NOW ? volume_now_ns(fs->volume)
-		                                                 : ns_of(&st->st_atim);
+		ret->atime_ns = to_set & FUSE_SET_ATTR_ATIME_NOW ? now : ns_of(&st->st_atim);
 	}
 	if (to_set & FUSE_SET_ATTR_MTIME) {
 		mask |= VOLUME_SET_MTIME;
-		ret->mtime_ns = to_set & FUSE_SET_ATTR_MTIME_NOW ? volume_now_ns(fs->volume)
-		                                                 : ns_of(&st->st_mtim);
+		ret->mtime_ns = to_set & FUSE_SET_ATTR_MTIME_NOW ? now : ns_of(&st->st_mtim);
 	}
 	if (to_set & FUSE_SET_ATTR_CTIME) {
 		mask |= VOLUME_SET_CTIME;
@@ -88,6 +89,18 @@ static unsigned change_of(struct fs *fs, const struct stat *st, int to_set, stru
 	if (to_set & KILL_SUIDGID)
 		mask |= VOLUME_KILL_PRIV;
 	return mask;
+}
+
+/*
+ * Two requests that only say: this changes what a program may do. One that sets nothing is the
+ * kernel's word that fallocate or copy_file_range is by someone without privilege (or the file has
+ * capabilities); one that sets the ctime alone is chown(2) with -1 for both.
+ */
+static unsigned bare_change(fuse_req_t req, int to_set)
+{
+	if (to_set == 0)
+		return fuse_req_ctx(req)->uid != 0 ? VOLUME_KILL_PRIV : 0;
+	return to_set == FUSE_SET_ATTR_CTIME ? VOLUME_KILL_PRIV : 0;
 }
 
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
@@ -103,11 +116,12 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 	if (r == 0 && (to_set & FUSE_SET_ATTR_SIZE) && st->st_size < 0)
 		r = ERR_INVAL;
 	if (r == 0) {
-		mask = change_of(fs, st, to_set, &attr);
+		mask = change_of(fs, st, to_set, &attr) | bare_change(req, to_set);
 		r = volume_setattr(fs->volume, node.ino, mask, &attr, &after);
 	}
 	/* capabilities of a program end with its content and its owner */
-	if (r == 0 && (mask & (VOLUME_SET_SIZE | VOLUME_SET_UID | VOLUME_SET_GID)))
+	if (r == 0 &&
+	    (mask & (VOLUME_SET_SIZE | VOLUME_SET_UID | VOLUME_SET_GID | VOLUME_KILL_PRIV)))
 		r = fs_drop_capability(fs, node.ino);
 	if (r == 0)
 		reply_attr(req, &node, &after);

@@ -129,8 +129,8 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 		reply_code(req, r);
 		return;
 	}
-	/* the kernel may still show the bits that went */
-	if (flags & VOLUME_WRITE_KILL_PRIV)
+	/* the kernel may still show the bits that went, and does not count blocks itself */
+	if (flags & (VOLUME_WRITE_KILL_PRIV | VOLUME_WRITE_CACHED))
 		fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
 	fuse_reply_write(req, size);
 	if (eager_written(&fs->eager, node.ino))
@@ -262,7 +262,11 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	int r = fs_node(fs, ino, &node);
 
 	(void)fi;
-	if (r == 0 && (off < 0 || (whence != SEEK_DATA && whence != SEEK_HOLE)))
+	if (r == 0 && off < 0) {
+		fuse_reply_err(req, ENXIO);
+		return;
+	}
+	if (r == 0 && whence != SEEK_DATA && whence != SEEK_HOLE)
 		r = ERR_INVAL;
 	seek.hole = whence == SEEK_HOLE;
 	if (r == 0 && !fs->read_only && node.view == 0)

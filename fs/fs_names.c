@@ -336,6 +336,16 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	remove_name(req, parent, name, volume_rmdir);
 }
 
+/* The kernel keeps the lists of folders: in that of one that moved, ".." is another folder now. */
+static void forget_list(struct fs *fs, uint64_t parent, const char *name)
+{
+	struct volume_attr attr;
+
+	if (volume_lookup(fs->volume, parent, name, strlen(name), VOLUME_NOW, &attr) == 0 &&
+	    S_ISDIR(attr.mode))
+		fuse_lowlevel_notify_inval_inode(fs->session, attr.ino, 0, 0);
+}
+
 static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                       const char *new_name, unsigned flags)
 {
@@ -362,6 +372,11 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 	if (r == 0)
 		r = volume_rename(fs->volume, from.ino, name, strlen(name), to.ino, new_name,
 		                  strlen(new_name), how);
+	if (r == 0 && from.ino != to.ino) {
+		forget_list(fs, to.ino, new_name);
+		if (how & VOLUME_RENAME_EXCHANGE)
+			forget_list(fs, from.ino, name);
+	}
 	reply_code(req, r);
 }
 

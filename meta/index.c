@@ -134,6 +134,7 @@ static int on_commit(void *ctx, sqlite3 *db, const char *schema, int frames)
 	(void)db;
 	(void)schema;
 	ix->wal_frames = frames > 0 ? (uint64_t)frames : 0;
+	ix->moved_all = false;
 	return SQLITE_OK;
 }
 
@@ -291,6 +292,7 @@ int index_open(const struct index_params *params, struct index **ret)
 {
 	struct index *ix;
 	struct file_info info;
+	bool fresh;
 	int rc;
 
 	ix = calloc(1, sizeof(*ix));
@@ -301,15 +303,24 @@ int index_open(const struct index_params *params, struct index **ret)
 	ix->path = strdup(params->path);
 	if (!ix->path)
 		goto out;
-	rc = params->create ? 0 : fileio_stat(params->io, params->path, &info);
+	rc = fileio_stat(params->io, params->path, &info);
+	fresh = rc == ERR_NOENT || (rc == 0 && info.size_bytes == 0);
+	if (rc == ERR_NOENT && params->create)
+		rc = 0;
 	if (rc == 0)
 		rc = vfs_new(params->io, params->rng, &params->cipher, &ix->vfs);
+	if (rc == 0)
+		rc = vfs_sums_open(ix->vfs, params->path, fresh);
 	if (rc == 0)
 		rc = connect(ix, SQLITE_OPEN_READWRITE | (params->create ? SQLITE_OPEN_CREATE : 0));
 	if (rc == 0)
 		rc = format(ix);
 	if (rc == 0)
 		rc = open_tables(ix, params->create);
+	if (rc == 0)
+		rc = vfs_sums_check_log(ix->vfs);
+	if (rc == 0 && fresh)
+		rc = vfs_sums_store(ix->vfs, 0);
 	if (rc == 0)
 		rc = begin(ix);
 	if (rc == 0)
@@ -375,6 +386,10 @@ void index_close(struct index *ix)
 	if (ix->db) {
 		if (!sqlite3_get_autocommit(ix->db))
 			sqlite3_exec(ix->db, "ROLLBACK", NULL, NULL, NULL);
+		/* a checkpoint of its own would write pages whose sums nobody stores; when there is
+		 * nothing to write, it removes the log */
+		sqlite3_db_config(ix->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+		                  !ix->reader && !ix->moved_all, NULL);
 		CHECK(sqlite3_close(ix->db) == SQLITE_OK);
 	}
 	if (!ix->reader)
@@ -423,6 +438,11 @@ int index_checkpoint(struct index *ix)
 	rc = sqlite3_wal_checkpoint_v2(ix->db, "main", SQLITE_CHECKPOINT_PASSIVE, &total, &moved);
 	if (rc != SQLITE_OK)
 		return index_stmt_error(ix, rc);
+	/* before the next transaction, which may begin the log anew */
+	rc = vfs_sums_store(ix->vfs, moved > 0 ? (uint64_t)moved : 0);
+	if (rc != 0)
+		return rc;
+	ix->moved_all = total == moved;
 	if (total >= 0 && moved >= 0)
 		ix->wal_frames = (uint64_t)(total - moved);
 	return begin(ix);

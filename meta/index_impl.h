@@ -94,11 +94,12 @@ struct index {
 	bool reader;
 	bool
 	    began; /* the writer's transaction was begun, and is open but for moments in index_commit() */
-	atomic_int damage;  /* the first ERR_UNAUTHENTIC or ERR_CORRUPT of this and its readers */
+	atomic_int damage; /* the first ERR_UNAUTHENTIC or ERR_CORRUPT of this and its readers */
 	atomic_int *damage_of; /* the writer's */
 	struct index_state state;
 	struct index_state stored; /* what the table holds */
 	uint64_t wal_frames;       /* committed, not in the main file */
+	bool moved_all; /* all that was committed is in the main file, and the sums say so */
 	sqlite3_stmt *stmts[STMT_COUNT];
 	uint8_t *result; /* bytes that results point to, until the next call */
 	size_t result_cap;

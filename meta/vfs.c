@@ -9,11 +9,11 @@
  *   main file, page n at (n - 1) * 4096:	ciphertext 4056 | salt 24 | tag 16
  *   log, 32 bytes at 0:			SQLite's log header, as it is (no content in it, its checksum
  * guards it)
- *   log, frame i at 32 + i * 4120:		page number, commit size, two log salts: 16 | zero 8 |
+ *   log, frame i at 32 + i * 4120:		page number, commit size, two log salts: 16 | generation of the sums (vfs_sums.c) 8 |
  * sealed page 4096
  *
  * AAD: "amberfs index page", kind (1 main file, 2 log), 8 bytes little endian of page number or
- * file offset; in the log also the 16 clear bytes of the frame's header. SQLite's frame checksums
+ * file offset; in the log also the 24 clear bytes of the frame's header. SQLite's frame checksums
  * are a function of the plaintext without a key, so they are never stored in the clear; being
  * sealed, and chained by SQLite, they make the log's frames a chain that only the key's owner can
  * make.
@@ -23,10 +23,9 @@
  * Someone with the disk can see which pages change, and can make the database unreadable. They
  * cannot read, nor change, move or cut pages without an error (or, at the log's end, a state that
  * was committed before: recovery cannot tell a cut from a crash, and the volume's journal replays
- * what is missing). They can put back an older version of the same page of this file, which
- * nothing here notices; that the whole is what the volume's log says is found by the comparison of
- * `amberfs fsck` (volume/fsck_compare.c), and `--rebuild` mends it: the index is only a cache of the
- * log.
+ * what is missing). An older version of a
+ * page, or of one of the files, is noticed by the sums (vfs_sums.c); all of them of one earlier moment together are a
+ * state that was right then, for the journal to carry on.
  *
  * A page of the main file that is missing or zero is an error too, but for page 1 of an empty file:
  * SQLite takes what is beyond the end for zeros, which would be a silent change of content. It does
@@ -96,7 +95,7 @@ int vfs_unseal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *st
 	                      salt + VFS_SALT_BYTES, plain);
 }
 
-static int sync_folder(struct vfs *v, const char *path)
+int vfs_sync_folder(struct vfs *v, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = slash ? (size_t)(slash - path) : 0;
@@ -120,7 +119,7 @@ int vfs_open_file(struct vfs *v, const char *path, bool create, struct file **re
 	if (rc == ERR_NOENT && create) {
 		rc = file_open(v->io, path, FILE_WRITE | FILE_CREATE, &f);
 		if (rc == 0)
-			rc = sync_folder(v, path);
+			rc = vfs_sync_folder(v, path);
 	}
 	if (rc != 0) {
 		file_close(f);
@@ -156,6 +155,9 @@ static int read_page(struct vfs_file *f, uint64_t page, uint8_t *out, bool *ret_
 		return 0;
 	if (n < sizeof(stored) || all_zero(stored, sizeof(stored)))
 		return err_note(ERR_UNAUTHENTIC, "index: page %llu is missing",
+		                (unsigned long long)page);
+	if (!vfs_sums_right(f->v, page, stored + sizeof(stored) - VFS_TAG_BYTES))
+		return err_note(ERR_UNAUTHENTIC, "index: page %llu is not the newest",
 		                (unsigned long long)page);
 	aad_len = vfs_aad(aad, VFS_KIND_DB, page);
 	rc = vfs_unseal(f->v, aad, aad_len, stored, out);
@@ -215,6 +217,9 @@ static int db_write(struct vfs_file *f, const uint8_t *data, int n, uint64_t off
 	rc = vfs_seal(f->v, aad, aad_len, plain, stored);
 	if (rc == 0)
 		rc = file_pwrite(f->f, stored, sizeof(stored), off);
+	if (rc == 0)
+		rc = vfs_sums_set(f->v, off / VFS_PAGE_BYTES + 1,
+		                  stored + sizeof(stored) - VFS_TAG_BYTES);
 	return rc == 0 ? SQLITE_OK : vfs_fail(f->v, rc, SQLITE_IOERR_WRITE);
 }
 
@@ -265,6 +270,8 @@ static int io_truncate(sqlite3_file *file, sqlite3_int64 size)
 	if (f->kind == VFS_KIND_WAL)
 		return vfs_wal_truncate(f, (uint64_t)size);
 	rc = file_truncate(f->f, (uint64_t)size);
+	if (rc == 0)
+		vfs_sums_cut(f->v, (uint64_t)size / VFS_PAGE_BYTES);
 	return rc == 0 ? SQLITE_OK : vfs_fail(f->v, rc, SQLITE_IOERR_TRUNCATE);
 }
 
@@ -420,7 +427,7 @@ static int name_delete(sqlite3_vfs *base, const char *path, int sync_it)
 	if (rc == ERR_NOENT)
 		return SQLITE_IOERR_DELETE_NOENT;
 	if (rc == 0 && sync_it)
-		rc = sync_folder(v, path);
+		rc = vfs_sync_folder(v, path);
 	return rc == 0 ? SQLITE_OK : vfs_fail(v, rc, SQLITE_IOERR_DELETE);
 }
 
@@ -529,6 +536,7 @@ void vfs_free(struct vfs *v)
 	CHECK(v->wal == NULL);
 	sqlite3_vfs_unregister(&v->base);
 	vfs_shm_done(&v->shm);
+	vfs_sums_done(v);
 	lock_done(&v->lock);
 	free(v);
 }

@@ -13,6 +13,7 @@
 #include "util/fileio.h"
 #include "util/rng.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,18 @@ void vfs_free(struct vfs *v);
 
 /** The name to give to sqlite3_open_v2(). Valid until vfs_free(). */
 const char *vfs_name(const struct vfs *v);
+
+/**
+ * Keep the tags of the pages of database @path in @path-sum, and believe no others; before the first connection. @fresh: the
+ * database is not there yet. ERR_UNAUTHENTIC when the file is damaged or not there.
+ */
+int vfs_sums_open(struct vfs *v, const char *path, bool fresh);
+
+/** After a checkpoint, with no transaction since: store them. @frames of the log are in the main file. */
+int vfs_sums_store(struct vfs *v, uint64_t frames);
+
+/** After the log was read for the first time: ERR_UNAUTHENTIC when it lacks what was moved to the main file. */
+int vfs_sums_check_log(struct vfs *v);
 
 /** Sync the write-ahead log, so that all that was committed survives a power cut. Needs no
  * connection's lock. */

@@ -5,6 +5,7 @@
 
 #include "meta/vfs.h"
 #include "meta/vfs_shm.h"
+#include "meta/vfs_sums.h"
 #include "meta/vfs_wal.h"
 #include "util/lock.h"
 
@@ -22,6 +23,7 @@
 enum vfs_kind {
 	VFS_KIND_DB = 1,
 	VFS_KIND_WAL = 2,
+	VFS_KIND_SUMS = 3,
 };
 
 struct vfs {
@@ -35,7 +37,8 @@ struct vfs {
 	atomic_uint_fast64_t salt_count;
 	atomic_int error;
 	struct vfs_shm shm;
-	struct lock lock;    /* guards wal */
+	struct lock lock; /* guards wal and sums */
+	struct vfs_sums sums;
 	struct vfs_wal *wal; /* the open log, shared by the connections, or NULL */
 };
 
@@ -63,6 +66,9 @@ int vfs_unseal(struct vfs *v, const void *aad, size_t aad_len, const uint8_t *st
 
 /** The AAD's start that all pages have in common; returns its length. Room for 64 bytes. */
 size_t vfs_aad(uint8_t *aad, enum vfs_kind kind, uint64_t place);
+
+/** Make the names in the folder of @path durable. */
+int vfs_sync_folder(struct vfs *v, const char *path);
 
 /** Open @path, and make its name durable when it was not there before. */
 int vfs_open_file(struct vfs *v, const char *path, bool create, struct file **ret);

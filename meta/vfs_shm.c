@@ -14,10 +14,12 @@
 #include "util/check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* 4096 frames of the log for each region, so 64 GiB of log in all: far above what checkpoints
  * leave. */
 #define REGION_MAX 4096
+#define LOG_FRAMES_AT 16
 
 void vfs_shm_init(struct vfs_shm *s)
 {
@@ -74,6 +76,18 @@ int vfs_shm_map(struct vfs_shm *s, struct vfs_shm_user *u, int n, int region_byt
 	*ret = n < s->region_count ? s->regions[n] : NULL;
 	lock_drop(&s->lock);
 	return rc;
+}
+
+/* The shared memory begins with the header of the index of the log, and mxFrame is its fifth word (SQLite's walformat.html). */
+uint64_t vfs_shm_log_frames(struct vfs_shm *s)
+{
+	uint32_t frames = 0;
+
+	lock_take(&s->lock);
+	if (s->region_count > 0)
+		memcpy(&frames, (const uint8_t *)s->regions[0] + LOG_FRAMES_AT, sizeof(frames));
+	lock_drop(&s->lock);
+	return frames;
 }
 
 static void drop_slots(struct vfs_shm *s, struct vfs_shm_user *u, uint8_t mask)

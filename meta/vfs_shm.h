@@ -47,6 +47,9 @@ void vfs_shm_done(struct vfs_shm *s);
 int vfs_shm_map(struct vfs_shm *s, struct vfs_shm_user *u, int n, int region_bytes, bool extend,
                 void volatile **ret);
 
+/** Frames of the log that count, as SQLite found them; 0 when it has none or was not read yet. */
+uint64_t vfs_shm_log_frames(struct vfs_shm *s);
+
 /** xShmLock, as SQLite documents it: never waits. */
 int vfs_shm_lock(struct vfs_shm *s, struct vfs_shm_user *u, int first, int count, int flags);
 

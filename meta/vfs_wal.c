@@ -32,7 +32,8 @@
 #define HEADER_SALTS 16 /* where they begin in the log's header */
 #define FRAME_HEADER_BYTES 24
 #define FRAME_CLEAR_BYTES 16
-#define FRAME_SALTS 8 /* where they begin in a frame's header */
+#define FRAME_GEN_BYTES 8 /* behind the clear bytes, in place of the checksum */
+#define FRAME_SALTS 8     /* where they begin in a frame's header */
 #define FRAME_BYTES (FRAME_HEADER_BYTES + VFS_PAGE_BYTES)
 
 struct vfs_wal {
@@ -42,7 +43,24 @@ struct vfs_wal {
 	atomic_uint_fast64_t written; /* frames below were written since the header was */
 	atomic_uint_fast64_t salts;   /* of the header */
 	atomic_bool salts_known;
+	atomic_uint_fast64_t
+	    gen; /* of its frames: that of the sums when it was begun (vfs_sums.c) */
 };
+
+static void gen_encode(uint8_t *out, uint64_t gen)
+{
+	for (int i = 0; i < FRAME_GEN_BYTES; i++)
+		out[i] = (uint8_t)(gen >> (8 * i));
+}
+
+static uint64_t gen_decode(const uint8_t *in)
+{
+	uint64_t gen = 0;
+
+	for (int i = 0; i < FRAME_GEN_BYTES; i++)
+		gen |= (uint64_t)in[i] << (8 * i);
+	return gen;
+}
 
 /* ---- the shared handle ---- */
 
@@ -125,6 +143,37 @@ int vfs_wal_sync_shared(struct vfs *v)
 	return rc;
 }
 
+uint64_t vfs_wal_gen(struct vfs *v)
+{
+	struct vfs_wal *wal = ref_open(v, 0);
+	uint64_t gen;
+
+	if (!wal)
+		return 0;
+	gen = atomic_load(&wal->gen);
+	unref(v, wal, 0);
+	return gen;
+}
+
+int vfs_wal_tag(struct vfs *v, uint64_t frame, uint64_t *ret_gen, uint8_t *ret_tag)
+{
+	struct vfs_wal *wal = ref_open(v, 0);
+	uint8_t gen[FRAME_GEN_BYTES];
+	uint64_t at = HEADER_BYTES + (frame - 1) * FRAME_BYTES;
+	int rc;
+
+	if (!wal)
+		return ERR_UNAUTHENTIC;
+	rc = file_pread_all(wal->f, gen, sizeof(gen), at + FRAME_CLEAR_BYTES);
+	if (rc == 0)
+		rc = file_pread_all(wal->f, ret_tag, VFS_TAG_BYTES,
+		                    at + FRAME_BYTES - VFS_TAG_BYTES);
+	unref(v, wal, 0);
+	if (rc == 0)
+		*ret_gen = gen_decode(gen);
+	return rc == ERR_CORRUPT ? ERR_UNAUTHENTIC : rc;
+}
+
 /* ---- frames ---- */
 
 static void header_salts(struct vfs_wal *wal, const uint8_t *header)
@@ -148,8 +197,8 @@ static size_t frame_aad(uint8_t *aad, uint64_t off, const uint8_t *frame)
 {
 	size_t n = vfs_aad(aad, VFS_KIND_WAL, off);
 
-	memcpy(aad + n, frame, FRAME_CLEAR_BYTES);
-	return n + FRAME_CLEAR_BYTES;
+	memcpy(aad + n, frame, FRAME_HEADER_BYTES);
+	return n + FRAME_HEADER_BYTES;
 }
 
 /* Read and open the frame at @off to FRAME_BYTES at @out, as SQLite wrote it. */
@@ -164,12 +213,16 @@ static int frame_read(struct vfs_file *f, uint64_t off, uint8_t *out)
 	rc = file_pread(f->wal->f, stored, sizeof(stored), off, &n);
 	if (rc != 0)
 		return rc;
-	if (n < sizeof(stored) || !frame_is_current(f->wal, stored))
+	if (n < sizeof(stored) || !frame_is_current(f->wal, stored) ||
+	    !vfs_sums_log_fits(f->v, gen_decode(stored + FRAME_CLEAR_BYTES)))
 		return ERR_UNAUTHENTIC;
 	aad_len = frame_aad(aad, off, stored);
 	rc = vfs_unseal(f->v, aad, aad_len, stored + FRAME_HEADER_BYTES, plain);
 	if (rc != 0)
 		return rc;
+	if (off >=
+	    atomic_load(&f->wal->written)) /* of a former process: the log goes on as it is */
+		atomic_store(&f->wal->gen, gen_decode(stored + FRAME_CLEAR_BYTES));
 	memcpy(out, stored, FRAME_CLEAR_BYTES);
 	memcpy(out + FRAME_CLEAR_BYTES, plain + VFS_USABLE_BYTES, 8);
 	memcpy(out + FRAME_HEADER_BYTES, plain, VFS_USABLE_BYTES);
@@ -186,6 +239,7 @@ static int frame_write(struct vfs_file *f, uint64_t off, const uint8_t *header, 
 	int rc;
 
 	memcpy(stored, header, FRAME_CLEAR_BYTES);
+	gen_encode(stored + FRAME_CLEAR_BYTES, atomic_load(&f->wal->gen));
 	memcpy(plain, page, VFS_USABLE_BYTES);
 	memcpy(plain + VFS_USABLE_BYTES, header + FRAME_CLEAR_BYTES, 8);
 	aad_len = frame_aad(aad, off, stored);
@@ -268,6 +322,9 @@ static int write_header(struct vfs_file *f, const uint8_t *data)
 	if (rc != 0)
 		return rc;
 	header_salts(f->wal, data);
+	lock_take(&f->v->lock);
+	atomic_store(&f->wal->gen, f->v->sums.gen);
+	lock_drop(&f->v->lock);
 	atomic_store(&f->wal->written, HEADER_BYTES);
 	return 0;
 }

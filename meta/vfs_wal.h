@@ -34,6 +34,12 @@ int vfs_wal_truncate(struct vfs_file *f, uint64_t size);
 int vfs_wal_size(struct vfs_file *f, uint64_t *ret);
 int vfs_wal_sync(struct vfs_file *f);
 
+/** The generation of the open log's frames; 0 when there is none. */
+uint64_t vfs_wal_gen(struct vfs *v);
+
+/** The generation and tag that stand in frame @frame (from 1) of the open log. */
+int vfs_wal_tag(struct vfs *v, uint64_t frame, uint64_t *ret_gen, uint8_t *ret_tag);
+
 /** Sync the log if one is open, from any thread. A private error code. */
 int vfs_wal_sync_shared(struct vfs *v);
 

@@ -327,9 +327,15 @@ int fileio_mkdirs(const struct fileio *io, const char *path)
 			continue;
 		part[i] = '\0';
 		r = fileio_mkdir(io, part);
-		if (r == 0)
+		if (r == 0) {
 			r = sync_parent(io, part);
-		if (r != 0 && r != ERR_EXIST)
+		} else if (r == ERR_EXIST) {
+			/* who made it may not have lived to sync its name; a folder that may not be
+			 * read was not made by us */
+			r = sync_parent(io, part);
+			r = r == ERR_IO ? r : 0;
+		}
+		if (r != 0)
 			return r;
 		part[i] = i < len ? '/' : '\0';
 	}

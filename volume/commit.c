@@ -110,7 +110,7 @@ static int compose(struct volume *v, bool locked)
 		v->log_bytes_since_checkpoint += sealed.len;
 		buf_reset(&v->log);
 		v->log_dirty = false;
-		volume_outlog_add(v, h.seq, last_pack, sealed.len);
+		r = volume_outlog_add(v, h.seq, last_pack, sealed.len);
 	}
 	buf_wipe(&content);
 	buf_done(&sealed);

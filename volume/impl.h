@@ -233,7 +233,8 @@ int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len);
 /** Do one piece of upload: a pack, or the next log object. *ret_did: whether there was something to
  * do. Blocks for the store's answer, without a lock. */
 int volume_upload_step(struct volume *v, bool *ret_did);
-void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size);
+/** Log object @seq waits in outlog/. ERR_NOMEM: nothing may be stored any more, or the store would get a gap. */
+int volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size);
 void volume_outlog_free(struct volume *v);
 
 /** Append the sealed object @seq that waits in outlog/ to @out. */

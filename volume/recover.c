@@ -161,9 +161,12 @@ static int load_all(struct volume *v, const struct numbers *outlog, volume_progr
 	return r ? r : replay_outlog(v, outlog);
 }
 
-static void queue_outlog(struct volume *v, const struct numbers *outlog)
+/* All of them or none: one that is left out would be a gap in the store, behind which others go up. */
+static int queue_outlog(struct volume *v, const struct numbers *outlog)
 {
-	for (size_t i = 0; i < outlog->count; i++) {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < outlog->count; i++) {
 		char path[VOLUME_PATH_MAX];
 		struct file_info info;
 
@@ -172,10 +175,12 @@ static void queue_outlog(struct volume *v, const struct numbers *outlog)
 			fileio_remove(v->params.io, path);
 			continue;
 		}
-		if (fileio_stat(v->params.io, path, &info) == 0)
-			volume_outlog_add(v, outlog->n[i], index_state(v->ix)->next_pack - 1,
-			                  info.size_bytes);
+		r = fileio_stat(v->params.io, path, &info);
+		if (r == 0)
+			r = volume_outlog_add(v, outlog->n[i], index_state(v->ix)->next_pack - 1,
+			                      info.size_bytes);
 	}
+	return r;
 }
 
 /* What is not in outlog/ any more was stored. */
@@ -220,7 +225,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	if (!fresh)
 		r = recover_check_memory(v, &outlog);
 	/* objects that are made again replace their files and queue themselves */
-	queue_outlog(v, &outlog);
+	if (r == 0)
+		r = queue_outlog(v, &outlog);
 	if (r == 0 && !v->params.read_only)
 		r = recover_journal(v, fresh);
 	/* whatever was gathered may have been made before, changes in it or not (C4) */

@@ -13,7 +13,7 @@ struct journal_replay {
 	uint64_t apply_from_batch; /* with an index */
 	uint64_t apply_from_log;   /* without */
 	bool fresh;
-	bool whole; /* the journal goes back far enough */
+	bool whole;           /* the journal goes back far enough */
 	uint64_t checked_log; /* the last one that check_own_number() found to be ours */
 	struct numbers ended_packs;
 };
@@ -55,12 +55,23 @@ static int scan_batch(void *ctx, const struct journal_batch *b)
 	return r;
 }
 
-static bool pack_ended(struct journal_replay *jr, uint64_t num)
+static int pack_ended(struct journal_replay *jr, uint64_t num, bool *ret)
 {
-	struct index_pack row;
+	struct index_pack row = {0};
+	int r = 0;
 
-	return numbers_has(&jr->ended_packs, num) ||
-	       (index_pack_get(jr->v->ix, num, &row) == 0 && row.size > 0);
+	if (!numbers_has(&jr->ended_packs, num))
+		r = index_pack_get(jr->v->ix, num, &row);
+	*ret = r == 0 && (row.size > 0 || numbers_has(&jr->ended_packs, num));
+	return r == ERR_NOENT ? 0 : r; /* a damaged index is no answer */
+}
+
+static int rewrite_run(struct journal_replay *jr, const struct journal_page_run *run)
+{
+	bool ended;
+	int r = pack_ended(jr, run->pack, &ended);
+
+	return r ? r : packs_rewrite(jr->v->packs, run->pack, run->off, run->data, run->len, ended);
 }
 
 static int apply_records(struct volume *v, const struct journal_batch *b)
@@ -146,12 +157,10 @@ static int replay_batch(void *ctx, const struct journal_batch *b)
 	struct volume *v = jr->v;
 	int r = 0;
 
-	if (jr->fresh && b->log_seq <= v->stored_seq &&
-	    recover_has_change(b->ops, b->ops_len))
+	if (jr->fresh && b->log_seq <= v->stored_seq && recover_has_change(b->ops, b->ops_len))
 		r = check_own_number(jr, b->log_seq);
 	for (size_t i = 0; r == 0 && i < b->nruns; i++)
-		r = packs_rewrite(v->packs, b->runs[i].pack, b->runs[i].off, b->runs[i].data,
-		                  b->runs[i].len, pack_ended(jr, b->runs[i].pack));
+		r = rewrite_run(jr, &b->runs[i]);
 	/* the first batch of the next log object: the one before is complete */
 	if (r == 0 && b->log_seq > index_state(v->ix)->log_seq + 1) {
 		if (v->log.len == 0 || b->log_seq != index_state(v->ix)->log_seq + 2)

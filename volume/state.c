@@ -200,6 +200,8 @@ int state_drop_index(struct volume *v)
 	if (r == 0)
 		r = remove_file(v, "index.db-wal");
 	if (r == 0)
+		r = remove_file(v, "index.db-sum");
+	if (r == 0)
 		r = fileio_sync_dir(v->params.io, v->dir);
 	/* the mark last: whoever is cut off before begins again */
 	return r ? r : remove_file(v, INDEX_MARK);
@@ -226,9 +228,9 @@ int state_drop_marked_index(struct volume *v)
 }
 
 /*
- * Two files cannot be renamed at once, and one without the other would be a wrong index. The log
- * goes first and comes back last, so whenever index.old-wal is there, it belongs to the main file
- * that is at index.old, or at index.db when there is none.
+ * Three files cannot be renamed at once, and one without the others would be a wrong index. Log and
+ * sums go first and come back last, so whenever index.old-wal or index.old-sum is there, it belongs
+ * to the main file that is at index.old, or at index.db when there is none.
  */
 int state_index_aside(struct volume *v)
 {
@@ -239,6 +241,8 @@ int state_index_aside(struct volume *v)
 		return state_drop_index(v);
 	if (r == 0)
 		r = rename_file(v, "index.db-wal", "index.old-wal");
+	if (r == 0)
+		r = rename_file(v, "index.db-sum", "index.old-sum");
 	return r ? r : rename_file(v, "index.db", "index.old");
 }
 
@@ -249,6 +253,8 @@ int state_index_forget(struct volume *v)
 
 	if (r == 0)
 		r = remove_file(v, "index.old-wal");
+	if (r == 0)
+		r = remove_file(v, "index.old-sum");
 	if (r == 0)
 		r = fileio_sync_dir(v->params.io, v->dir);
 	return r ? r : remove_file(v, "index.gone");
@@ -270,6 +276,8 @@ int state_index_back(struct volume *v)
 		if (r == 0)
 			r = rename_file(v, "index.old", "index.db");
 	}
+	if (r == 0)
+		r = rename_file(v, "index.old-sum", "index.db-sum");
 	return r ? r : rename_file(v, "index.old-wal", "index.db-wal");
 }
 

@@ -5,7 +5,7 @@
  *
  *   lock       held (flock) while a process has the volume open
  *   writer     the random writer id of this folder, 16 hexadecimal digits
- *   index.db   the index, index.db-wal its write-ahead log
+ *   index.db   the index, index.db-wal its write-ahead log, index.db-sum the tags of its pages
  *   index.bad  empty; there while the index is known to be damaged
  *   journal    the ring
  *   outlog/    log objects that are not stored yet

@@ -25,15 +25,13 @@
 #define BACKOFF_FIRST_NS 1000000000ll
 #define BACKOFF_MAX_NS 60000000000ll
 
-void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size)
+int volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size)
 {
 	struct volume_outlog *o = calloc(1, sizeof(*o));
 	bool known;
 
-	/* without memory for the note the object waits for the next mount, which finds it by its
-	 * file */
 	if (!o)
-		return;
+		return ERR_NOMEM;
 	o->seq = seq;
 	o->last_pack = last_pack;
 	o->size = size;
@@ -42,13 +40,14 @@ void volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint6
 	if (known) {
 		lock_drop(&v->upload_lock);
 		free(o);
-		return;
+		return 0;
 	}
 	*(v->outlog_tail ? &v->outlog_tail->next : &v->outlog_head) = o;
 	v->outlog_tail = o;
 	v->outlog_bytes += size;
 	cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
+	return 0;
 }
 
 static void pop_head(struct volume *v)

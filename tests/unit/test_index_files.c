@@ -148,6 +148,17 @@ static void readers(void)
 	finish(&t);
 }
 
+static void remove_index(const char *path)
+{
+	char name[80];
+
+	TEST_OK(fileio_remove(fileio_system(), path));
+	snprintf(name, sizeof(name), "%s-sum", path);
+	TEST_OK(fileio_remove(fileio_system(), name));
+	snprintf(name, sizeof(name), "%s-wal", path);
+	fileio_remove(fileio_system(), name); /* there when something was not moved */
+}
+
 /* A reader in a thread of its own always sees one commit: as many inodes as that commit's state
  * says. */
 struct watcher {
@@ -202,7 +213,7 @@ static void reader_thread(void)
 	TEST_CHECK(w.wrong == 0 && w.rounds > 0);
 	index_close(w.reader);
 	index_close(ix);
-	TEST_OK(fileio_remove(fileio_system(), path));
+	remove_index(path);
 	TEST_CHECK(rmdir(dir) == 0);
 }
 
@@ -374,6 +385,68 @@ static void damage(void)
 	free(db.data);
 	free(wal.data);
 	simdisk_free(t.disk);
+}
+
+/* Rows 3, 4, ... with a checkpoint now and then, until a call fails. Returns how many were asked for, @synced is the last
+ * that must survive. */
+static void checkpointed_life(struct test *t, uint64_t *synced)
+{
+	for (uint64_t n = 1; n <= 48; n++) {
+		if (add_inode(t->ix, 2 + n, S_IFREG, 1, n) != 0)
+			return;
+		index_state(t->ix)->journal_seq = n;
+		if (index_commit(t->ix) != 0)
+			return;
+		if (n % 3 == 0) {
+			if (index_sync(t->ix) != 0)
+				return;
+			*synced = n;
+		}
+		if (n % 16 == 8 && index_checkpoint(t->ix) != 0)
+			return;
+	}
+}
+
+/* The power fails (@seed odd) or the process dies after the @k-th change of the disk. False: it never came to that. */
+static bool cut_after(uint64_t k, uint64_t seed)
+{
+	uint64_t synced = 0, seen;
+	struct index_inode row;
+	struct simrng rng;
+	struct test t;
+	bool cut;
+
+	start(&t);
+	TEST_OK(index_sync(t.ix));
+	simrng_init(&rng, k + seed * 1000);
+	simdisk_freeze_after(t.disk, k);
+	checkpointed_life(&t, &synced);
+	cut = simdisk_frozen(t.disk);
+	if (seed % 2)
+		simdisk_power_cut(t.disk, &rng);
+	else
+		simdisk_kill(t.disk);
+	index_close(t.ix);
+	TEST_MUST(open_at(&t, DB, false, &t.ix));
+	seen = index_state(t.ix)->journal_seq;
+	TEST_CHECK(seen >= synced);
+	for (uint64_t i = 1; i <= seen; i++)
+		TEST_OK(index_inode_get(t.ix, 2 + i, INDEX_NOW, &row));
+	TEST_ERR(index_inode_get(t.ix, 3 + seen, INDEX_NOW, &row), ERR_NOENT);
+	TEST_OK(index_check(t.ix, true));
+	TEST_OK(index_checkpoint(t.ix));
+	index_close(t.ix);
+	TEST_MUST(open_at(&t, DB, false, &t.ix));
+	finish(&t);
+	return cut;
+}
+
+/* The sums of the pages are never older than what is read from the main file. */
+static void cut_everywhere(void)
+{
+	for (uint64_t seed = 0; seed < 4; seed++)
+		for (uint64_t k = 1; cut_after(k, seed); k++)
+			;
 }
 
 static void wrong_key(void)
@@ -591,7 +664,7 @@ static void speed(void)
 	printf("     unlink, to past:  %.2f us\n", us_each(start_ns, N));
 	TEST_OK(index_checkpoint(ix));
 	index_close(ix);
-	TEST_OK(fileio_remove(fileio_system(), path));
+	remove_index(path);
 	TEST_CHECK(rmdir(dir) == 0);
 }
 
@@ -603,6 +676,7 @@ int main(void)
 	TEST_RUN(readers);
 	TEST_RUN(reader_thread);
 	TEST_RUN(damage);
+	TEST_RUN(cut_everywhere);
 	TEST_RUN(wrong_key);
 	TEST_RUN(full_disk);
 	TEST_RUN(larger_than_the_cache);
