@@ -88,7 +88,7 @@ struct volume {
 	bool log_dirty;          /* ... and there is a change among them */
 	uint64_t composed_batch; /* batches up to this one are in log objects in outlog/ */
 	int64_t index_commit_mono_ns;
-	uint64_t log_bytes_since_checkpoint;
+	_Atomic uint64_t log_bytes_since_checkpoint;
 	uint64_t checkpoint_bytes;
 	struct index *checkpoint_reader; /* open while a checkpoint waits or is written */
 	uint64_t checkpoint_seq;

@@ -293,6 +293,15 @@ void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t siz
 	lock_drop(&p->lock);
 }
 
+static int sync_folder(struct packs *p, const char *name)
+{
+	char path[PACK_PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
+	return fileio_sync_dir(p->params.io, path);
+}
+
+/* Their numbers are given to other packs, so they must not come back after a power cut. */
 int packs_drop_unknown(struct packs *p)
 {
 	char path[PACK_PATH_MAX];
@@ -316,6 +325,11 @@ int packs_drop_unknown(struct packs *p)
 			packs_forget(p, pack);
 	}
 	lock_drop(&p->lock);
+	/* also when nothing was removed now: a run before may have died after its removals */
+	if (r == 0 && !p->params.read_only)
+		r = sync_folder(p, "cache");
+	if (r == 0 && !p->params.read_only)
+		r = sync_folder(p, "packs");
 	return r;
 }
 
@@ -409,14 +423,6 @@ bool packs_announce(struct packs *p, struct pack *pack)
 	pack->announced = true;
 	lock_drop(&p->lock);
 	return first;
-}
-
-static int sync_folder(struct packs *p, const char *name)
-{
-	char path[PACK_PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", p->dir, name);
-	return fileio_sync_dir(p->params.io, path);
 }
 
 /* One pack that has unsynced bytes, kept in use, or NULL. */
