@@ -14,7 +14,6 @@
 #include "cli/fsckshow.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
-#include "cli/mounts.h"
 #include "cli/passphrase.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -25,6 +24,7 @@
 #include "util/rng.h"
 #include "util/secret.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,49 +122,43 @@ static int check_mounted(struct job *j, const struct client_place *place)
 
 /* ---- one that is not ---- */
 
-struct whose {
-	const char *id;
-	bool same;
-};
-
-static int take_id(void *ctx, struct dec *d)
+static int take_mountpoint(void *ctx, struct dec *d)
 {
-	struct whose *w = ctx;
+	struct client_place *place = ctx;
 	struct answer_status a;
 
 	answer_get_status(d, &a);
-	w->same = dec_end(d) == 0 && strcmp(a.volume, w->id) == 0;
-	return 0;
+	if (dec_end(d))
+		return err_note(ERR_CORRUPT, "the daemon's answer");
+	place->mountpoint = strdup(a.mountpoint);
+	return place->mountpoint ? 0 : ERR_NOMEM;
 }
 
-/* The volume is in use: where is it mounted? The lock does not tell. */
-static int report_locked(struct job *j, int err)
+/* Does a daemon answer in the state folder? Other mounts are not asked: one of them may hang. */
+static bool find_daemon(struct job *j, struct client_place *ret)
 {
-	char note[256], at[2048] = "";
-	struct mounts mounts = {0};
+	char *folder = NULL;
+	struct dirent *e;
+	bool found = false;
+	DIR *dir;
 
-	snprintf(note, sizeof(note), "%s", err_note_text());
-	if (mounts_read(&mounts) == 0)
-		for (size_t i = 0; i < mounts.count && !at[0]; i++) {
-			struct whose w = {.id = j->id};
-			struct client_place place;
-
-			if (client_locate(mounts.entries[i].mountpoint, &place))
-				continue;
-			client_ask_simple(place.control, CONTROL_STATUS, NULL, NULL, NULL, take_id,
-			                  &w);
-			if (w.same)
-				snprintf(at, sizeof(at), "%s", place.mountpoint);
-			client_place_done(&place);
-		}
-	mounts_done(&mounts);
-	if (!at[0]) {
-		err_note(err, "%s", note);
-		return report_error(err, "cannot check %s", j->url);
+	memset(ret, 0, sizeof(*ret));
+	if (asprintf(&folder, "%s/%s", j->state_dir, j->id) < 0)
+		return false;
+	dir = opendir(folder);
+	while (dir && !found && (e = readdir(dir))) {
+		if (strncmp(e->d_name, "control-", 8) != 0 ||
+		    asprintf(&ret->control, "%s/%s", folder, e->d_name) < 0)
+			continue;
+		found = client_ask_simple(ret->control, CONTROL_STATUS, NULL, NULL, NULL,
+		                          take_mountpoint, ret) == 0;
+		if (!found)
+			client_place_done(ret);
 	}
-	err_note(err, "it is mounted on %s", at);
-	return report_error_hint(err, "name the mountpoint to check it there, or unmount it first",
-	                         "cannot check %s", j->url);
+	if (dir)
+		closedir(dir);
+	free(folder);
+	return found;
 }
 
 static int get_secret(struct job *j)
@@ -206,10 +200,8 @@ static int open_volume(struct job *j, struct permission may, struct volume **ret
 	struct keyring *k = NULL;
 	int err = volume_keyring_fetch(j->store, &k);
 
-	if (err == 0 && !j->secret) {
-		volume_keyring_id(k, j->id);
+	if (err == 0 && !j->secret)
 		err = get_secret(j);
-	}
 	if (err == 0)
 		err = volume_keyring_unlock(k, j->secret_type, j->secret, j->secret_len);
 	if (err) {
@@ -271,12 +263,9 @@ static int check(struct job *j, struct volume *v, bool compare)
 static int failed(struct job *j, int err, const char *what)
 {
 	if (err == ERR_LOCKED)
-		return report_locked(j, err);
-	if (err == ERR_UNAVAILABLE && !j->secret)
-		return report_error_hint(err,
-		                         "try again when it answers: without the keys that it "
-		                         "holds nothing local can be opened either",
-		                         "cannot %s %s", what, j->url);
+		return report_error_hint(
+		    err, "unmount it first, or name the mountpoint to check it there",
+		    "cannot %s %s", what, j->url);
 	return report_error(err, "cannot %s %s", what, j->url);
 }
 
@@ -365,34 +354,69 @@ static int accept_rollback(struct job *j)
 
 static int run_unmounted(struct job *j)
 {
+	if (options_has(j->o, "rebuild"))
+		return rebuild(j);
+	return options_has(j->o, "accept-rollback") ? accept_rollback(j) : check_unmounted(j);
+}
+
+/* ---- which of the two ---- */
+
+static int open_store(struct job *j)
+{
 	struct store_options so = {.ca_file = options_value(j->o, "ca-file"),
 	                           .insecure_http = options_has(j->o, "insecure-http")};
-	int code, err = statedir_path(options_value(j->o, "state-dir"), &j->state_dir);
+	struct keyring *k = NULL;
+	int err = statedir_path(options_value(j->o, "state-dir"), &j->state_dir);
 
 	if (err == 0)
 		err = secret_setup(); /* the store's credentials are secrets too */
 	if (err == 0)
 		err = store_open(options_arg(j->o, 0), &so, &j->store);
-	if (err)
-		return report_error_hint(
-		    err, err == ERR_USAGE ? "see `amberfs help fsck`" : report_hint(err),
-		    "cannot check %s", j->url);
-	if (options_has(j->o, "rebuild"))
-		code = rebuild(j);
-	else if (options_has(j->o, "accept-rollback"))
-		code = accept_rollback(j);
-	else
-		code = check_unmounted(j);
-	return code;
+	if (err == 0)
+		err = volume_keyring_fetch(j->store, &k);
+	if (err == 0)
+		volume_keyring_id(k, j->id);
+	volume_keyring_free(k);
+	return err;
 }
 
-/* ---- */
+static int run_store(struct job *j)
+{
+	struct client_place place;
+	const char *hint;
+	char note[256];
+	int code, err = open_store(j);
+	bool mounted;
+
+	if (err == ERR_UNAVAILABLE || err == ERR_NOTVOLUME) {
+		/* its mount knows more, if there is one */
+		snprintf(note, sizeof(note), "%s", err_note_text());
+		mounted = client_locate_volume(options_arg(j->o, 0), &place) == 0;
+		err_note(err, "%s", note);
+	} else {
+		mounted = err == 0 && find_daemon(j, &place);
+	}
+	if (mounted) {
+		code = check_mounted(j, &place);
+		client_place_done(&place);
+		return code;
+	}
+	if (err == 0)
+		return run_unmounted(j);
+	hint = report_hint(err);
+	if (err == ERR_USAGE)
+		hint = "see `amberfs help fsck`";
+	else if (err == ERR_UNAVAILABLE)
+		hint = "try again when it answers: without the keys that it holds nothing local can "
+		       "be opened either";
+	return report_error_hint(err, hint, "cannot check %s", j->url);
+}
 
 static int run_job(struct job *j)
 {
 	const char *volume = options_arg(j->o, 0);
 	struct client_place place;
-	int code, err;
+	int code, err = ERR_NOTVOLUME;
 
 	if (options_has(j->o, "rebuild") && options_has(j->o, "accept-rollback")) {
 		err = err_note(ERR_USAGE, "--rebuild and --accept-rollback are two ways out");
@@ -400,7 +424,8 @@ static int run_job(struct job *j)
 	}
 	interrupt_catch();
 	progress_init(&j->progress, j->show.json);
-	err = client_locate_volume(volume, &place);
+	if (!volume || !strstr(volume, "://"))
+		err = client_locate(volume ? volume : ".", &place);
 	if (err == 0) {
 		code = check_mounted(j, &place);
 		client_place_done(&place);
@@ -414,7 +439,7 @@ static int run_job(struct job *j)
 		                         "cannot find the volume of %s",
 		                         volume ? volume : "the current folder");
 	j->url = store_display(volume);
-	return j->url ? run_unmounted(j) : report_no_memory();
+	return j->url ? run_store(j) : report_no_memory();
 }
 
 static int run(const struct options *o)

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define THREADS_DEFAULT 8
@@ -295,16 +296,38 @@ void fs_stop(struct fs *fs)
 	aside_stop_session(fs->aside);
 }
 
+/* In the child of fs_flush_kernel(), which may only make system calls. */
+static _Noreturn void flush_and_exit(const char *mountpoint)
+{
+	int fd;
+
+	close_range(0, ~0u, 0);
+	fd = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_exit(fd >= 0 && syncfs(fd) == 0 ? 0 : errno);
+}
+
+/*
+ * syncfs() waits for requests that this very process serves, and nothing ends that wait but their answers or the end of the
+ * connection. A thread of a daemon that is killed in there would keep the device open, and so the connection, the mount and all who
+ * use it for ever. So a process waits that does not have the device.
+ */
 int fs_flush_kernel(struct fs *fs)
 {
-	int fd = open(fs->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	pid_t pid = fork();
+	int status = 0;
 
-	if (fd < 0)
-		return err_note(err_from_errno(errno), "%s", fs->mountpoint);
-	if (syncfs(fd) != 0)
-		r = err_note(err_from_errno(errno), "%s: syncfs", fs->mountpoint);
-	close(fd);
-	return r;
+	if (pid < 0)
+		return err_note(err_from_errno(errno), "%s: fork", fs->mountpoint);
+	if (pid == 0)
+		flush_and_exit(fs->mountpoint);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_note(err_from_errno(errno), "%s: syncfs", fs->mountpoint);
+	if (!WIFEXITED(status))
+		return err_note(ERR_IO, "%s: syncfs was killed", fs->mountpoint);
+	if (WEXITSTATUS(status) != 0)
+		return err_note(err_from_errno(WEXITSTATUS(status)), "%s: syncfs", fs->mountpoint);
+	return 0;
 }
 
 static void forget_last(void *ctx, uint64_t node)

@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 
 #define ACL_ACCESS "system.posix_acl_access"
+#define ACL_DEFAULT "system.posix_acl_default"
 #define CAPABILITY "security.capability"
 #define TRUSTED "trusted."
 #define GROUPS_MAX 256
@@ -44,6 +45,19 @@ void fs_capability_changed(struct fs *fs, uint64_t ino)
 	atomic_store(plain_place(fs, ino), 0);
 }
 
+/* xattr(7): names begin with one of these, and have something behind it; of system. there are only the ACLs. */
+static int check_namespace(const char *name)
+{
+	static const char *const prefixes[] = {"user.", "trusted.", "security."};
+
+	if (strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return name[strlen(prefixes[i])] ? 0 : ERR_INVAL;
+	return ERR_NOTSUP;
+}
+
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct fs *fs = fs_of(req);
@@ -62,7 +76,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 			r = ERR_RANGE;
 		else if (size > 0)
 			memcpy(value, fs->control_path, len);
-	} else if (r == 0 && node.snapshots) {
+	} else if (r == 0 && (r = check_namespace(name)) == 0 && node.snapshots) {
 		r = ERR_NODATA;
 	} else if (r == 0) {
 		r = volume_getxattr(fs->volume, node.ino, node.at, name, value, size, &len);
@@ -160,18 +174,6 @@ static int begin_change(struct fs *fs, fuse_ino_t ino, const char *name, struct 
 	return r;
 }
 
-/* xattr(7): names begin with one of these, and of system. there are only the ACLs. */
-static bool known_namespace(const char *name)
-{
-	static const char *const prefixes[] = {"user.", "trusted.", "security.",
-	                                       "system.posix_acl_"};
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
                         size_t size, int flags)
 {
@@ -180,8 +182,8 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const 
 	unsigned how = 0;
 	int r = begin_change(fs, ino, name, &node);
 
-	if (r == 0 && !known_namespace(name))
-		r = ERR_NOTSUP;
+	if (r == 0)
+		r = check_namespace(name);
 	if (flags & XATTR_CREATE)
 		how |= VOLUME_XATTR_CREATE;
 	if (flags & XATTR_REPLACE)
@@ -207,6 +209,8 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct fs_node node;
 	int r = begin_change(fs, ino, name, &node);
 
+	if (r == 0)
+		r = check_namespace(name);
 	if (r == 0)
 		r = volume_removexattr(fs->volume, node.ino, name);
 	reply_code(req, r);

@@ -88,10 +88,10 @@ static int setattr_locked(struct volume *v, uint64_t ino, unsigned mask,
 	}
 	if (op.attr.mask == 0)
 		return 0;
-	r = volume_apply(v, &op);
-	if (r == 0 && mask & VOLUME_SET_MODE)
+	/* the ACL first: the attributes have the last word on the times */
+	if (mask & VOLUME_SET_MODE)
 		r = chmod_acl(v, ino, attr->mode);
-	return r;
+	return r ? r : volume_apply(v, &op);
 }
 
 int volume_setattr(struct volume *v, uint64_t ino, unsigned mask, const struct volume_attr *attr,

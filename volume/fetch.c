@@ -83,7 +83,9 @@ int volume_fetch(struct volume *v, uint64_t pack, uint64_t off, size_t len, uint
 	if (r != ERR_NOENT && r != ERR_CORRUPT && r != ERR_IO)
 		return r;
 	if (packs_is_only_copy(v->packs, pack))
-		return r == ERR_NOENT ? ERR_IO : r;
+		return r == ERR_IO ? r
+		                   : err_note(r == ERR_NOENT ? ERR_IO : r,
+		                              "packs/%" PRIu64 " of the state folder", pack);
 	if (r != ERR_NOENT)
 		packs_drop(v->packs, pack);
 	buf_init(&piece, (size_t)len + (READ_AHEAD_CHUNKS + 3) * PACK_CHUNK_BYTES);

@@ -209,6 +209,23 @@ static int check_outlog_used(struct volume *v, const struct numbers *outlog)
 	return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is damaged", seq + 1);
 }
 
+/*
+ * With an index: what it has made and the store does not have yet is in outlog/, all of it. Were one passed over, the store
+ * would get the next one without it.
+ */
+static int check_outlog_whole(const struct volume *v, const struct numbers *outlog)
+{
+	uint64_t known = index_state(v->ix)->log_seq;
+
+	for (size_t i = 0; i < outlog->count && outlog->n[0] + i <= known; i++)
+		if (outlog->n[i] != outlog->n[0] + i)
+			return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is missing",
+			                outlog->n[0] + i);
+	if (outlog->count > 0 && outlog->n[0] <= known && outlog->n[outlog->count - 1] < known)
+		return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is missing", known);
+	return 0;
+}
+
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx)
 {
 	const struct index_state *s = index_state(v->ix);
@@ -224,6 +241,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 		goto out;
 	if (!fresh)
 		r = recover_check_memory(v, &outlog);
+	if (r == 0 && !fresh)
+		r = check_outlog_whole(v, &outlog);
 	/* objects that are made again replace their files and queue themselves */
 	if (r == 0)
 		r = queue_outlog(v, &outlog);

@@ -122,6 +122,13 @@ int recover_know_packs(struct volume *v)
 	return r;
 }
 
+static int gone_on(const struct volume *v)
+{
+	return err_note(ERR_FENCED,
+	                "the store went on without this machine; what it has is kept in %s",
+	                v->dir);
+}
+
 /* Is object @seq in the store the one that waits in outlog/? One that is not there any more was
  * removed when it was stored. */
 int recover_compare_own(struct volume *v, uint64_t seq)
@@ -136,7 +143,7 @@ int recover_compare_own(struct volume *v, uint64_t seq)
 	else if (r == ERR_NOENT)
 		r = 0;
 	buf_done(&own);
-	return r;
+	return r == ERR_FENCED ? gone_on(v) : r;
 }
 
 /* Does an object that waits in outlog/ hold anything that would be lost with it? */
@@ -167,13 +174,13 @@ static bool is_precious(struct volume *v, uint64_t seq)
 }
 
 /* Another machine went on, and all that waits here is the book-keeping of packs that nothing uses: it is let go, and the index made anew. */
-static int give_way(struct volume *v, int r)
+static int give_way(struct volume *v)
 {
 	char path[VOLUME_PATH_MAX];
 
 	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next)
 		if (is_precious(v, o->seq))
-			return r;
+			return gone_on(v);
 	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next) {
 		volume_outlog_path(v, o->seq, path);
 		fileio_remove(v->params.io, path);
@@ -204,14 +211,11 @@ int recover_check_others(struct volume *v, volume_progress_fn progress, void *ct
 	}
 	numbers_done(&there);
 	if (r == ERR_FENCED)
-		return give_way(v, r);
+		return give_way(v);
 	if (r != 0 || beyond == 0)
 		return r;
 	if (stored < last_own)
-		return give_way(
-		    v, err_note(ERR_FENCED,
-		                "the store went on without this machine; what it has is kept in %s",
-		                v->dir));
+		return give_way(v);
 	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
 	r = recover_know_packs(v);
 	if (r == 0)

@@ -28,7 +28,7 @@
 int volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64_t size)
 {
 	struct volume_outlog *o = calloc(1, sizeof(*o));
-	bool known;
+	struct volume_outlog **at;
 
 	if (!o)
 		return ERR_NOMEM;
@@ -36,14 +36,19 @@ int volume_outlog_add(struct volume *v, uint64_t seq, uint64_t last_pack, uint64
 	o->last_pack = last_pack;
 	o->size = size;
 	lock_take(&v->upload_lock);
-	known = v->outlog_tail && v->outlog_tail->seq >= seq; /* made again after a crash */
-	if (known) {
+	/* in order; one that is made again after a crash may belong before what is there */
+	at = v->outlog_tail && v->outlog_tail->seq < seq ? &v->outlog_tail->next : &v->outlog_head;
+	while (*at && (*at)->seq < seq)
+		at = &(*at)->next;
+	if (*at && (*at)->seq == seq) {
 		lock_drop(&v->upload_lock);
 		free(o);
 		return 0;
 	}
-	*(v->outlog_tail ? &v->outlog_tail->next : &v->outlog_head) = o;
-	v->outlog_tail = o;
+	o->next = *at;
+	*at = o;
+	if (!o->next)
+		v->outlog_tail = o;
 	v->outlog_bytes += size;
 	cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
