@@ -20,11 +20,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define THREADS_DEFAULT 8
@@ -296,38 +297,48 @@ void fs_stop(struct fs *fs)
 	aside_stop_session(fs->aside);
 }
 
-/* In the child of fs_flush_kernel(), which may only make system calls. */
-static _Noreturn void flush_and_exit(const char *mountpoint)
-{
-	int fd;
-
-	close_range(0, ~0u, 0);
-	fd = open(mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_exit(fd >= 0 && syncfs(fd) == 0 ? 0 : errno);
-}
+struct flush {
+	const char *mountpoint;
+	int errnum;
+};
 
 /*
  * syncfs() waits for requests that this very process serves, and nothing ends that wait but their answers or the end of the
- * connection. A thread of a daemon that is killed in there would keep the device open, and so the connection, the mount and all who
- * use it for ever. So a process waits that does not have the device.
+ * connection. Were the daemon killed now, a thread in there would keep the device open, and with it the connection, the mount and
+ * all who use it, for ever. So it is done by a thread with files of its own, which has not the device among them.
  */
+static void *flush(void *ctx)
+{
+	struct flush *f = ctx;
+	int fd;
+
+	f->errnum = unshare(CLONE_FILES) == 0 && close_range(0, ~0u, 0) == 0 ? 0 : errno;
+	if (f->errnum)
+		return NULL;
+	fd = open(f->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || syncfs(fd) != 0)
+		f->errnum = errno;
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
 int fs_flush_kernel(struct fs *fs)
 {
-	pid_t pid = fork();
-	int status = 0;
+	struct flush f = {.mountpoint = fs->mountpoint};
+	sigset_t all, before;
+	pthread_t thread;
+	int errnum;
 
-	if (pid < 0)
-		return err_note(err_from_errno(errno), "%s: fork", fs->mountpoint);
-	if (pid == 0)
-		flush_and_exit(fs->mountpoint);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_note(err_from_errno(errno), "%s: syncfs", fs->mountpoint);
-	if (!WIFEXITED(status))
-		return err_note(ERR_IO, "%s: syncfs was killed", fs->mountpoint);
-	if (WEXITSTATUS(status) != 0)
-		return err_note(err_from_errno(WEXITSTATUS(status)), "%s: syncfs", fs->mountpoint);
-	return 0;
+	/* a signal's handler needs the files that the thread has not */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errnum = pthread_create(&thread, NULL, flush, &f);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (errnum)
+		return err_note(ERR_NOMEM, "no more threads");
+	pthread_join(thread, NULL);
+	return f.errnum ? err_note(err_from_errno(f.errnum), "%s: syncfs", fs->mountpoint) : 0;
 }
 
 static void forget_last(void *ctx, uint64_t node)

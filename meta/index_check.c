@@ -33,24 +33,24 @@
 #define COUNT "SELECT count(*) FROM "
 
 /* Invariants 4 and 5 for a table whose key is @key. */
-#define PAST_CHECKS(table, key, on)                                                              \
-	{COUNT table " WHERE born>amber_epoch() OR born<1", table ": birth", false},             \
-	    {COUNT table "_past WHERE born>=died OR born<1 OR died>amber_epoch()",               \
-	     table ": death", false},                                                            \
-	    {COUNT "(SELECT born,lag(died) OVER (PARTITION BY " key                              \
-	           " ORDER BY died) AS before FROM " table "_past) WHERE before>born",           \
-	     table ": two versions at once", false},                                             \
-	{                                                                                        \
-		COUNT table "_past p JOIN " table " c ON " on " WHERE p.died>c.born",            \
-		    table ": a past version of the present", false                               \
+#define PAST_CHECKS(table, key, on)                                                    \
+	{COUNT table " WHERE born>amber_epoch() OR born<1", table ": birth", false},   \
+	    {COUNT table "_past WHERE born>=died OR born<1 OR died>amber_epoch()",     \
+	     table ": death", false},                                                  \
+	    {COUNT "(SELECT born,lag(died) OVER (PARTITION BY " key                    \
+	           " ORDER BY died) AS before FROM " table "_past) WHERE before>born", \
+	     table ": two versions at once", false},                                   \
+	{                                                                              \
+		COUNT table "_past p JOIN " table " c ON " on " WHERE p.died>c.born",  \
+		    table ": a past version of the present", false                     \
 	}
 
 /* A pack that is still being written has size 0. */
-#define PACK_END_CHECK(table, what)                                                    \
-	{                                                                              \
-		COUNT table " e JOIN pack p ON p.num=e.pack WHERE p.size>0 AND "       \
-		            "e.off+e.npages*4112-4096+e.tail>p.size",                  \
-		    what " beyond the end of its pack", true                           \
+#define PACK_END_CHECK(table, what)                                              \
+	{                                                                        \
+		COUNT table " e JOIN pack p ON p.num=e.pack WHERE p.size>0 AND " \
+		            "e.off+e.npages*4112-4096+e.tail>p.size",            \
+		    what " beyond the end of its pack", true                     \
 	}
 
 static const struct check {
@@ -194,8 +194,9 @@ static int check_totals(struct index *ix, uint64_t *ret)
 	rc = query(ix,
 	           "SELECT coalesce(sum(NOT " IS_DIR("") "),0),coalesce(sum(" IS_DIR(
 	               "") "),0),"
-	                   "coalesce(sum(CASE WHEN " IS_REG("") " THEN size END),0),coalesce(sum(pages),0) "
-	                                                        "FROM inode WHERE nlink>0",
+	                   "coalesce(sum(CASE WHEN " IS_REG(
+	                       "") " THEN size END),0),coalesce(sum(pages),0) "
+	                           "FROM inode WHERE nlink>0",
 	           ret, &sum);
 	*ret = sum.files != ix->state.files || sum.folders != ix->state.folders ||
 	       sum.bytes != ix->state.bytes || sum.pages != ix->state.pages;

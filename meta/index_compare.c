@@ -119,7 +119,7 @@ int index_pack_uses(struct index *ix, index_pack_use_fn fn, void *ctx)
 	/* a sealed page is 16 bytes longer than what is in it; no order, which would want memory for
 	 * all of them */
 	static const char sql[] = "SELECT pack,off+npages*4112-4096+tail FROM extent UNION ALL "
-				  "SELECT pack,off+npages*4112-4096+tail FROM extent_past";
+	                          "SELECT pack,off+npages*4112-4096+tail FROM extent_past";
 	sqlite3_stmt *st = NULL;
 	int rc;
 

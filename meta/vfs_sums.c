@@ -24,6 +24,7 @@
 #include "util/check.h"
 #include "util/codec.h"
 #include "util/err.h"
+#include "util/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,7 +103,7 @@ bool vfs_sums_right(struct vfs *v, uint64_t page, const uint8_t *tag)
 
 	lock_take(&v->lock);
 	right =
-	    !s->path || (page <= s->npages && memcmp(s->tags[page - 1], tag, VFS_TAG_BYTES) == 0);
+	    !s->path || (page <= s->npages && secret_equal(s->tags[page - 1], tag, VFS_TAG_BYTES));
 	lock_drop(&v->lock);
 	return right;
 }
@@ -300,7 +301,7 @@ int vfs_sums_check_log(struct vfs *v)
 		return 0;
 	if (frames >= s->log_frames)
 		rc = vfs_wal_tag(v, s->log_frames, &gen, tag);
-	if (rc == 0 && (frames < s->log_frames || memcmp(tag, s->log_tag, sizeof(tag)) != 0))
+	if (rc == 0 && (frames < s->log_frames || !secret_equal(tag, s->log_tag, sizeof(tag))))
 		rc = ERR_UNAUTHENTIC;
 	return rc == ERR_UNAUTHENTIC ? err_note(rc, "index: its log is not the newest") : rc;
 }

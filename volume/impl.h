@@ -103,6 +103,8 @@ struct volume {
 	uint64_t outlog_bytes;
 	uint64_t stored_seq;
 	int64_t stored_epoch;
+	uint64_t recovered_seq;  /* with this log object ... */
+	int64_t recovered_epoch; /* ... this epoch is stored, and all before it */
 	int64_t stored_commit_ns;
 	int64_t local_commit_ns;
 	bool log_storing;

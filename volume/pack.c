@@ -293,6 +293,37 @@ void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t siz
 	lock_drop(&p->lock);
 }
 
+/* Remove the file of a pack that nobody uses. With the lock. */
+static int remove_local(struct packs *p, struct pack *pack)
+{
+	char path[PACK_PATH_MAX];
+	int r;
+
+	packs_path(p, pack, path);
+	r = fileio_remove(p->params.io, path);
+	if (r != 0 && r != ERR_NOENT)
+		return r;
+	if (pack->state < PACK_STORED) {
+		p->unstored_bytes -= pack->here_bytes;
+		p->unstored_packs--;
+	}
+	packs_forget(p, pack);
+	return 0;
+}
+
+int packs_know_stored(struct packs *p, uint64_t num)
+{
+	struct pack *pack;
+	int r = 0;
+
+	lock_take(&p->lock);
+	pack = packs_find(p, num);
+	if (pack && pack->state < PACK_STORED && pack->users == 0)
+		r = remove_local(p, pack);
+	lock_drop(&p->lock);
+	return r;
+}
+
 static int sync_folder(struct packs *p, const char *name)
 {
 	char path[PACK_PATH_MAX];
@@ -304,25 +335,14 @@ static int sync_folder(struct packs *p, const char *name)
 /* Their numbers are given to other packs, so they must not come back after a power cut. */
 int packs_drop_unknown(struct packs *p)
 {
-	char path[PACK_PATH_MAX];
 	int r = 0;
 
 	lock_take(&p->lock);
 	for (size_t i = p->count; r == 0 && i > 0; i--) {
 		struct pack *pack = p->all[i - 1];
 
-		if (pack->known || pack->users > 0)
-			continue;
-		packs_path(p, pack, path);
-		r = fileio_remove(p->params.io, path);
-		if (r == ERR_NOENT)
-			r = 0;
-		if (pack->state < PACK_STORED) {
-			p->unstored_bytes -= pack->here_bytes;
-			p->unstored_packs--;
-		}
-		if (r == 0)
-			packs_forget(p, pack);
+		if (!pack->known && pack->users == 0)
+			r = remove_local(p, pack);
 	}
 	lock_drop(&p->lock);
 	/* also when nothing was removed now: a run before may have died after its removals */

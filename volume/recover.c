@@ -194,8 +194,12 @@ static uint64_t known_stored(const struct volume *v, const struct numbers *outlo
 int recover_check_memory(struct volume *v, const struct numbers *outlog)
 {
 	uint64_t stored = known_stored(v, outlog);
+	uint8_t before[SHA256_BYTES];
 
-	return recover_check_rollback(v, stored, stored == index_state(v->ix)->log_seq);
+	if (stored == index_state(v->ix)->log_seq)
+		return recover_check_rollback(v, stored, index_state(v->ix)->log_hash);
+	return recover_check_rollback(v, stored,
+	                              recover_hash_before(v, stored + 1, before) ? before : NULL);
 }
 
 /* Without an index: an object of outlog/ that could neither be read nor be made again from the
@@ -211,19 +215,24 @@ static int check_outlog_used(struct volume *v, const struct numbers *outlog)
 
 /*
  * With an index: what it has made and the store does not have yet is in outlog/, all of it. Were one passed over, the store
- * would get the next one without it.
+ * would get the next one without it. One that the store has may have been removed here before an older one was: a power cut
+ * need not keep the order of removals.
  */
-static int check_outlog_whole(const struct volume *v, const struct numbers *outlog)
+static int check_outlog_whole(struct volume *v, const struct numbers *outlog)
 {
 	uint64_t known = index_state(v->ix)->log_seq;
+	int r = 0;
 
-	for (size_t i = 0; i < outlog->count && outlog->n[0] + i <= known; i++)
-		if (outlog->n[i] != outlog->n[0] + i)
-			return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is missing",
-			                outlog->n[0] + i);
-	if (outlog->count > 0 && outlog->n[0] <= known && outlog->n[outlog->count - 1] < known)
-		return err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is missing", known);
-	return 0;
+	if (outlog->count == 0)
+		return 0;
+	for (uint64_t n = outlog->n[0]; r == 0 && n <= known; n++) {
+		if (numbers_has(outlog, n))
+			continue;
+		r = recover_is_stored(v, n);
+		if (r == ERR_MISSING)
+			r = err_note(ERR_CORRUPT, "outlog: log object %" PRIu64 " is missing", n);
+	}
+	return r;
 }
 
 int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, void *ctx)
@@ -258,6 +267,8 @@ int recover_state(struct volume *v, bool fresh, volume_progress_fn progress, voi
 	if (r == 0 && !fresh)
 		r = recover_check_others(v, progress, ctx);
 	v->stored_epoch = v->outlog_head ? 0 : s->epoch - 1;
+	v->recovered_seq = s->log_seq;
+	v->recovered_epoch = s->epoch - 1;
 	v->stored_commit_ns = v->outlog_head ? 0 : s->last_epoch_ns;
 	v->local_commit_ns = s->last_epoch_ns;
 	/* before anything is added to a journal that may be rather full */

@@ -46,8 +46,14 @@ int recover_replay_sealed(struct volume *v, uint64_t seq, const struct buf *seal
 /** Apply the log objects after the index's that the store has. ERR_MISSING with the name of one that is left out. */
 int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx);
 
-/** Is log object @stored, the newest known to be stored, there, with the bytes it had (@known_hash: the index has their hash)? ERR_ROLLBACK; another error when what is there is no log object at all. */
-int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash);
+/** Is log object @stored, the newest known to be stored, there, with the bytes it had (whose hash is @known_hash; NULL: it is not known)? ERR_ROLLBACK; another error when what is there is no log object at all. */
+int recover_check_rollback(struct volume *v, uint64_t stored, const uint8_t *known_hash);
+
+/** 0 when the store has log object @seq, ERR_MISSING when not. */
+int recover_is_stored(struct volume *v, uint64_t seq);
+
+/** The hash of the log object before @seq, as @seq in outlog/ says it. False when that cannot be read. */
+bool recover_hash_before(struct volume *v, uint64_t seq, uint8_t *ret);
 
 /** Log objects in the store numbered @from and above. */
 int recover_list_store(struct volume *v, uint64_t from, struct numbers *ret);

@@ -297,8 +297,9 @@ int recover_accept_store(struct volume *v, volume_progress_fn progress, void *ct
 	volume_close_state(v);
 	r = state_set_aside(v, v->trouble.aside);
 	if (r != 0)
-		return v->trouble.aside[0] ? err_note(r, "the state folder is now %s", v->trouble.aside)
-		                           : r;
+		return v->trouble.aside[0]
+		           ? err_note(r, "the state folder is now %s", v->trouble.aside)
+		           : r;
 	r = volume_open_state(v, progress, ctx);
 	if (r == 0) {
 		place_from_index(v, &v->trouble.store);

@@ -69,7 +69,7 @@ int recover_catch_up(struct volume *v, volume_progress_fn progress, void *ctx)
 }
 
 /* The newest object known to be stored is there, with the bytes it had. */
-int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash)
+int recover_check_rollback(struct volume *v, uint64_t stored, const uint8_t *known_hash)
 {
 	uint8_t hash[SHA256_BYTES];
 	char name[BLOB_NAME_MAX + 1];
@@ -86,7 +86,7 @@ int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 		r = err_note(ERR_ROLLBACK, "%s was stored and is not there", name);
 	if (r == 0)
 		r = kdf_sha256(sealed.data, sealed.len, hash);
-	if (r == 0 && known_hash && memcmp(hash, index_state(v->ix)->log_hash, SHA256_BYTES) != 0) {
+	if (r == 0 && known_hash && memcmp(hash, known_hash, SHA256_BYTES) != 0) {
 		/* only an authentic object is an older state's, or another writer's */
 		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
 		                &content);
@@ -98,12 +98,32 @@ int recover_check_rollback(struct volume *v, uint64_t stored, bool known_hash)
 	return r;
 }
 
+int recover_is_stored(struct volume *v, uint64_t seq)
+{
+	char name[BLOB_NAME_MAX + 1];
+	struct buf first;
+	int r;
+
+	log_name(seq, name);
+	buf_init(&first, 1);
+	r = blob_get(v->params.store, name, 0, 1, &first);
+	buf_done(&first);
+	return r;
+}
+
 static int know_pack(void *ctx, const struct index_pack *row)
 {
 	struct volume *v = ctx;
 
 	packs_know(v->packs, row->num, row->name, row->size);
 	return 0;
+}
+
+static int know_stored(void *ctx, const struct index_pack *row)
+{
+	struct volume *v = ctx;
+
+	return row->size ? packs_know_stored(v->packs, row->num) : 0;
 }
 
 /*
@@ -146,46 +166,79 @@ int recover_compare_own(struct volume *v, uint64_t seq)
 	return r == ERR_FENCED ? gone_on(v) : r;
 }
 
-/* Does an object that waits in outlog/ hold anything that would be lost with it? */
-static bool is_precious(struct volume *v, uint64_t seq)
+/* Open an object that waits in outlog/; the records point into @content, which the caller ends in every case. */
+static int open_own(struct volume *v, uint64_t seq, struct log_header *h, struct buf *content,
+                    const uint8_t **ret_records, size_t *ret_len)
 {
 	char name[BLOB_NAME_MAX + 1];
-	struct buf sealed, content;
-	const uint8_t *records;
-	struct log_header h;
-	bool precious = true;
-	size_t len;
+	struct buf sealed;
 	int r;
 
 	log_name(seq, name);
+	buf_init(content, OBJECT_CONTENT_MAX);
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = volume_outlog_read(v, seq, &sealed);
 	if (r == 0)
-		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
-		                &content);
+		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len, content);
 	if (r == 0)
-		r = log_decode(content.data, content.len, &h, &records, &len);
-	if (r == 0)
-		precious = recover_has_change(records, len);
+		r = log_decode(content->data, content->len, h, ret_records, ret_len);
 	buf_done(&sealed);
+	return r;
+}
+
+/* Does an object that waits in outlog/ hold anything that would be lost with it? */
+static bool is_precious(struct volume *v, uint64_t seq)
+{
+	const uint8_t *records;
+	struct log_header h;
+	struct buf content;
+	size_t len;
+	int r = open_own(v, seq, &h, &content, &records, &len);
+	bool precious = r == 0 ? recover_has_change(records, len) : r != ERR_NOENT;
+
 	buf_wipe(&content);
-	return precious && r != ERR_NOENT;
+	return precious;
+}
+
+bool recover_hash_before(struct volume *v, uint64_t seq, uint8_t *ret)
+{
+	const uint8_t *records;
+	struct log_header h;
+	struct buf content;
+	size_t len;
+	int r = open_own(v, seq, &h, &content, &records, &len);
+
+	if (r == 0)
+		memcpy(ret, h.prev_hash, SHA256_BYTES);
+	buf_wipe(&content);
+	return r == 0;
+}
+
+/* What waits in outlog/ need not be stored any more. It goes for good: what came back of it would be a
+ * gap before what the index has next. */
+static int drop_outlog(struct volume *v)
+{
+	char path[VOLUME_PATH_MAX];
+
+	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next) {
+		volume_outlog_path(v, o->seq, path);
+		fileio_remove(v->params.io, path);
+	}
+	volume_outlog_free(v);
+	snprintf(path, sizeof(path), "%s/outlog", v->dir);
+	return fileio_sync_dir(v->params.io, path);
 }
 
 /* Another machine went on, and all that waits here is the book-keeping of packs that nothing uses: it is let go, and the index made anew. */
 static int give_way(struct volume *v)
 {
-	char path[VOLUME_PATH_MAX];
+	int r;
 
 	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next)
 		if (is_precious(v, o->seq))
 			return gone_on(v);
-	for (const struct volume_outlog *o = v->outlog_head; o; o = o->next) {
-		volume_outlog_path(v, o->seq, path);
-		fileio_remove(v->params.io, path);
-	}
-	return err_note(ERR_CORRUPT, "index: another machine went on with the volume");
+	r = drop_outlog(v);
+	return r ? r : err_note(ERR_CORRUPT, "index: another machine went on with the volume");
 }
 
 /*
@@ -217,10 +270,18 @@ int recover_check_others(struct volume *v, volume_progress_fn progress, void *ct
 	if (stored < last_own)
 		return give_way(v);
 	log_info("recover", "catching-up from=%" PRIu64 " to=%" PRIu64, last_own, beyond);
-	r = recover_know_packs(v);
+	/* all that waited here is there, or the other one could not have gone on */
+	r = drop_outlog(v);
+	if (r == 0)
+		r = recover_know_packs(v);
 	if (r == 0)
 		r = recover_catch_up(v, progress, ctx);
-	if (r == 0 && !v->outlog_head)
+	if (r == 0) {
 		v->stored_seq = index_state(v->ix)->log_seq;
+		/* and all packs: what is here of one may be less, when the state folder is an old copy */
+		lock_take(&v->lock);
+		r = index_pack_list(v->ix, know_stored, v);
+		lock_drop(&v->lock);
+	}
 	return r;
 }

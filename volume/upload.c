@@ -201,13 +201,23 @@ int volume_outlog_read(struct volume *v, uint64_t seq, struct buf *out)
 static void log_stored(struct volume *v, uint64_t seq, int64_t time_ns, int64_t epoch)
 {
 	char path[VOLUME_PATH_MAX];
+	int r;
 
 	volume_outlog_path(v, seq, path);
-	if (fileio_remove(v->params.io, path) != 0)
-		log_warn("upload", "outlog-not-removed seq=%" PRIu64, seq);
+	r = fileio_remove(v->params.io, path);
+	if (r != 0 && r != ERR_NOENT) {
+		/* it stays first in the queue: without those after it, it would be a gap at the next mount */
+		lock_take(&v->lock);
+		volume_poison(v, r);
+		lock_drop(&v->lock);
+		return;
+	}
 	lock_take(&v->upload_lock);
 	v->stored_seq = seq;
 	v->stored_commit_ns = time_ns;
+	/* what waited since the last mount may end no epoch itself */
+	if (seq >= v->recovered_seq && v->recovered_epoch > v->stored_epoch)
+		v->stored_epoch = v->recovered_epoch;
 	if (epoch > v->stored_epoch)
 		v->stored_epoch = epoch;
 	pop_head(v);
