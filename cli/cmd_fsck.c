@@ -21,6 +21,7 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/fileio.h"
+#include "util/log.h"
 #include "util/rng.h"
 #include "util/secret.h"
 
@@ -34,8 +35,7 @@
 
 static const struct option_def option_defs[] = {
     {"rebuild", 0, NULL, "make the index again from the store, the journal and what waits"},
-    {"accept-rollback", 0, NULL,
-     "go on from a store that went back, or on without this machine"},
+    {"accept-rollback", 0, NULL, "go on from a store that went back, or on without this machine"},
     {"yes", 'y', NULL, "do not ask"},
     {"passphrase-file", 0, "FILE", "read the passphrase from FILE"},
     {"passphrase-command", 0, "CMD", "take the passphrase from the output of CMD"},
@@ -103,10 +103,8 @@ static int take_result(void *ctx, struct dec *d)
 
 static int check_mounted(struct job *j, const struct client_place *place)
 {
-	struct client_request r = {.command = CONTROL_FSCK,
-	                           .item = take_result,
-	                           .progress = show_progress,
-	                           .ctx = j};
+	struct client_request r = {
+	    .command = CONTROL_FSCK, .item = take_result, .progress = show_progress, .ctx = j};
 	int err;
 
 	if (options_has(j->o, "rebuild") || options_has(j->o, "accept-rollback")) {
@@ -315,9 +313,8 @@ static int rebuild(struct job *j)
 	}
 	if (err)
 		return failed(j, err, "rebuild the index of");
-	print_done(j, j->trouble.aside[0]
-	                  ? "The index is made again, without what was damaged."
-	                  : "The index is made again; nothing is lost.");
+	print_done(j, j->trouble.aside[0] ? "The index is made again, without what was damaged."
+	                                  : "The index is made again; nothing is lost.");
 	return check(j, v, false);
 }
 
@@ -352,8 +349,22 @@ static int accept_rollback(struct job *j)
 	return end_volume(j, v, code);
 }
 
+/* What opening meets on its way goes to the log of the mounts, where there is one: stderr is for one
+ * line. */
+static void open_log(const struct job *j)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/%s/daemon.log", j->state_dir, j->id) < 0)
+		return;
+	if (access(path, W_OK) != 0 || log_to_file(path) != 0)
+		log_to_file("/dev/null");
+	free(path);
+}
+
 static int run_unmounted(struct job *j)
 {
+	open_log(j);
 	if (options_has(j->o, "rebuild"))
 		return rebuild(j);
 	return options_has(j->o, "accept-rollback") ? accept_rollback(j) : check_unmounted(j);
@@ -388,7 +399,7 @@ static int run_store(struct job *j)
 	int code, err = open_store(j);
 	bool mounted;
 
-	if (err == ERR_UNAVAILABLE || err == ERR_NOTVOLUME) {
+	if (err == ERR_UNAVAILABLE || err == ERR_DENIED || err == ERR_TLS) {
 		/* its mount knows more, if there is one */
 		snprintf(note, sizeof(note), "%s", err_note_text());
 		mounted = client_locate_volume(options_arg(j->o, 0), &place) == 0;
@@ -407,8 +418,9 @@ static int run_store(struct job *j)
 	if (err == ERR_USAGE)
 		hint = "see `amberfs help fsck`";
 	else if (err == ERR_UNAVAILABLE)
-		hint = "try again when it answers: without the keys that it holds nothing local can "
-		       "be opened either";
+		hint =
+		    "try again when it answers: without the keys that it holds nothing local can "
+		    "be opened either";
 	return report_error_hint(err, hint, "cannot check %s", j->url);
 }
 

@@ -13,7 +13,9 @@
 
 static const char *state_word(enum volume_fsck_state state)
 {
-	return state == VOLUME_FSCK_OK ? "ok" : state == VOLUME_FSCK_DAMAGED ? "damaged" : "skipped";
+	return state == VOLUME_FSCK_OK        ? "ok"
+	       : state == VOLUME_FSCK_DAMAGED ? "damaged"
+	                                      : "skipped";
 }
 
 /* ---- one result ---- */
@@ -211,9 +213,10 @@ static void print_other(const struct volume_trouble *t)
 	char size[FORMAT_SIZE_BYTES];
 
 	format_size(size, t->unstored_bytes);
-	printf("%s\n", t->kind == VOLUME_TROUBLE_ROLLBACK
-	                   ? "The store is not what this machine saw in it before."
-	                   : "The store went on without this machine, which has changes of its own.");
+	printf("%s\n",
+	       t->kind == VOLUME_TROUBLE_ROLLBACK
+	           ? "The store is not what this machine saw in it before."
+	           : "The store went on without this machine, which has changes of its own.");
 	print_place("This machine knows:", &t->known);
 	print_place("The store has:", &t->store);
 	printf("  %-22s %" PRIu64 " log objects, %s in packs\n",

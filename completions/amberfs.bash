@@ -15,6 +15,7 @@ _amberfs_options()
 	ls) echo "--at --json --help" ;;
 	cat) echo "--at --help" ;;
 	restore) echo "--at --to --dry-run --yes --volume --json --help" ;;
+	fsck) echo "--rebuild --accept-rollback --yes --passphrase-file --passphrase-command --recovery --recovery-code-file --state-dir --takeover --ca-file --insecure-http --json --help" ;;
 	help) echo "--help" ;;
 	esac
 }
@@ -22,7 +23,7 @@ _amberfs_options()
 _amberfs()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-	local commands="init mount umount status sync snapshot log diff ls cat restore help"
+	local commands="init mount umount status sync snapshot log diff ls cat restore fsck help"
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then

@@ -140,12 +140,10 @@ int volume_getxattr(struct volume *v, uint64_t ino, int64_t at, const char *name
 	return r;
 }
 
-/* With `lock`: an access ACL sets the permission bits; one that says no more than they do is not
- * kept. */
-static int set_access_acl(struct volume *v, struct op *op)
+/* With `lock`: an access ACL sets the permission bits. Tells whether it says more than they do. */
+static int set_access_acl(struct volume *v, struct op *op, bool *ret_needed)
 {
 	struct index_inode row;
-	bool needed;
 	int r;
 
 	if (!acl_valid(op->xattr.value, op->xattr.value_len))
@@ -155,8 +153,25 @@ static int set_access_acl(struct volume *v, struct op *op)
 		return r;
 	op->xattr.mask = OP_ATTR_MODE;
 	op->xattr.mode =
-	    (row.mode & ~0777u) | acl_mode(op->xattr.value, op->xattr.value_len, &needed);
+	    (row.mode & ~0777u) | acl_mode(op->xattr.value, op->xattr.value_len, ret_needed);
 	return 0;
+}
+
+/* With `lock`: an access ACL that says no more than the permission bits becomes these. */
+static int set_bare_acl(struct volume *v, const struct op *acl, bool had)
+{
+	struct op gone = {.type = OP_XATTR_REMOVE,
+	                  .time_ns = acl->time_ns,
+	                  .xattr = {.ino = acl->xattr.ino,
+	                            .name = acl->xattr.name,
+	                            .name_len = acl->xattr.name_len}};
+	struct op bits = {.type = OP_SETATTR,
+	                  .time_ns = acl->time_ns,
+	                  .attr = {.ino = acl->xattr.ino, .mask = OP_ATTR_MODE}};
+	int r = had ? volume_apply(v, &gone) : 0;
+
+	bits.attr.attr.mode = acl->xattr.mode;
+	return r ? r : volume_apply(v, &bits);
 }
 
 int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void *value, size_t len,
@@ -171,6 +186,7 @@ int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void
 	                          .value_len = len}};
 	const void *old;
 	size_t old_len;
+	bool had, needed = true;
 	int r = check_xattr_name(name);
 
 	if (r != 0)
@@ -179,16 +195,17 @@ int volume_setxattr(struct volume *v, uint64_t ino, const char *name, const void
 		return ERR_FBIG;
 	lock_take(&v->lock);
 	r = index_xattr_get(v->ix, ino, INDEX_NOW, name, strlen(name), &old, &old_len);
+	had = r == 0;
 	if (r == 0 && flags & VOLUME_XATTR_CREATE)
 		r = ERR_EXIST;
 	else if (r == ERR_NODATA && !(flags & VOLUME_XATTR_REPLACE))
 		r = 0;
 	if (r == 0 && strcmp(name, ACL_XATTR_ACCESS) == 0)
-		r = set_access_acl(v, &op);
+		r = set_access_acl(v, &op, &needed);
 	else if (r == 0 && is_acl(name) && !acl_valid(value, len))
 		r = ERR_INVAL;
 	if (r == 0)
-		r = volume_apply(v, &op);
+		r = needed ? volume_apply(v, &op) : set_bare_acl(v, &op, had);
 	lock_drop(&v->lock);
 	volume_relieve(v);
 	return r;

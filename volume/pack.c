@@ -293,8 +293,7 @@ void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t siz
 	lock_drop(&p->lock);
 }
 
-/* Remove the file of a pack that nobody uses. With the lock. */
-static int remove_local(struct packs *p, struct pack *pack)
+int packs_remove_local(struct packs *p, struct pack *pack)
 {
 	char path[PACK_PATH_MAX];
 	int r;
@@ -309,19 +308,6 @@ static int remove_local(struct packs *p, struct pack *pack)
 	}
 	packs_forget(p, pack);
 	return 0;
-}
-
-int packs_know_stored(struct packs *p, uint64_t num)
-{
-	struct pack *pack;
-	int r = 0;
-
-	lock_take(&p->lock);
-	pack = packs_find(p, num);
-	if (pack && pack->state < PACK_STORED && pack->users == 0)
-		r = remove_local(p, pack);
-	lock_drop(&p->lock);
-	return r;
 }
 
 static int sync_folder(struct packs *p, const char *name)
@@ -342,7 +328,7 @@ int packs_drop_unknown(struct packs *p)
 		struct pack *pack = p->all[i - 1];
 
 		if (!pack->known && pack->users == 0)
-			r = remove_local(p, pack);
+			r = packs_remove_local(p, pack);
 	}
 	lock_drop(&p->lock);
 	/* also when nothing was removed now: a run before may have died after its removals */

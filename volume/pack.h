@@ -52,8 +52,9 @@ void packs_start_at(struct packs *p, uint64_t next_num);
  * yet. */
 void packs_know(struct packs *p, uint64_t num, const uint8_t *name, uint64_t size);
 
-/** The same of a pack that ended and is in the store: a local file that was not known to be stored is of no use. */
-int packs_know_stored(struct packs *p, uint64_t num);
+/** After it: pack @num, which ended with @size, is in the store. A local file that was not known to be stored goes to the cache, or
+ * away when it is not whole (the state folder is an old copy). */
+int packs_know_stored(struct packs *p, uint64_t num, uint64_t size);
 
 /** Remove local packs that packs_know() was not told of: they were begun, and the crash came before
  * the log knew. */

@@ -59,6 +59,7 @@ struct packs {
 struct pack *packs_find(struct packs *p, uint64_t num);
 struct pack *packs_add(struct packs *p, uint64_t num, enum pack_state state);
 void packs_forget(struct packs *p, struct pack *pack); /* not used by anyone */
+int packs_remove_local(struct packs *p, struct pack *pack); /* the file, and forget it; not used by anyone */
 void packs_path(const struct packs *p, const struct pack *pack, char *out);
 
 /** Open its file when it is not (and make it, with @create), and keep it open until packs_unuse(). Called without the lock. */

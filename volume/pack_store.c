@@ -80,6 +80,25 @@ int packs_stored(struct packs *p, uint64_t num)
 	return r;
 }
 
+int packs_know_stored(struct packs *p, uint64_t num, uint64_t size)
+{
+	struct pack *pack;
+	bool whole = false;
+	int r = 0;
+
+	lock_take(&p->lock);
+	pack = packs_find(p, num);
+	if (pack && pack->state < PACK_STORED && pack->users == 0) {
+		whole = pack->state == PACK_SEALED && pack->here_bytes == size;
+		if (whole)
+			pack->storing = true;
+		else
+			r = packs_remove_local(p, pack);
+	}
+	lock_drop(&p->lock);
+	return whole ? packs_stored(p, num) : r;
+}
+
 void packs_not_stored(struct packs *p, uint64_t num)
 {
 	struct pack *pack;

@@ -132,6 +132,8 @@ static int settle(struct volume *v)
 	int r;
 
 	r = recover_know_packs(v);
+	if (r == 0 && !v->params.read_only)
+		r = recover_know_stored_packs(v);
 	lock_take(&v->lock);
 	v->epoch_dirty = index_state(v->ix)->epoch_opened_ns != 0;
 	packs_start_at(v->packs, index_state(v->ix)->next_pack);

@@ -67,6 +67,9 @@ int recover_check_others(struct volume *v, volume_progress_fn progress, void *ct
 /** Tell the table of packs what the index knows of them, and drop the local ones that it does not know. */
 int recover_know_packs(struct volume *v);
 
+/** After it: when no log object waits, all packs that ended are in the store (P3), whatever became of the note of that. */
+int recover_know_stored_packs(struct volume *v);
+
 /** Replay the journal; the last, open log object is gathered in v->log. */
 int recover_journal(struct volume *v, bool fresh);
 

@@ -119,13 +119,6 @@ static int know_pack(void *ctx, const struct index_pack *row)
 	return 0;
 }
 
-static int know_stored(void *ctx, const struct index_pack *row)
-{
-	struct volume *v = ctx;
-
-	return row->size ? packs_know_stored(v->packs, row->num) : 0;
-}
-
 /*
  * What is local belongs to the state before anybody else's log is applied: a number that was begun here and lost may be a
  * pack of another writer.
@@ -147,6 +140,25 @@ static int gone_on(const struct volume *v)
 	return err_note(ERR_FENCED,
 	                "the store went on without this machine; what it has is kept in %s",
 	                v->dir);
+}
+
+static int know_stored(void *ctx, const struct index_pack *row)
+{
+	struct volume *v = ctx;
+
+	return row->size ? packs_know_stored(v->packs, row->num, row->size) : 0;
+}
+
+int recover_know_stored_packs(struct volume *v)
+{
+	int r;
+
+	if (v->outlog_head)
+		return 0;
+	lock_take(&v->lock);
+	r = index_pack_list(v->ix, know_stored, v);
+	lock_drop(&v->lock);
+	return r;
 }
 
 /* Is object @seq in the store the one that waits in outlog/? One that is not there any more was
@@ -276,12 +288,7 @@ int recover_check_others(struct volume *v, volume_progress_fn progress, void *ct
 		r = recover_know_packs(v);
 	if (r == 0)
 		r = recover_catch_up(v, progress, ctx);
-	if (r == 0) {
+	if (r == 0)
 		v->stored_seq = index_state(v->ix)->log_seq;
-		/* and all packs: what is here of one may be less, when the state folder is an old copy */
-		lock_take(&v->lock);
-		r = index_pack_list(v->ix, know_stored, v);
-		lock_drop(&v->lock);
-	}
 	return r;
 }

@@ -2,7 +2,8 @@
 /*
  * Both images are tables of shared pages, copied when written. Invariants:
  *
- *  1. live == durable with every change of the log applied in order.
+ *  1. live == durable with every change of the log applied in order. A change that a failed sync has
+ *     dropped leaves the log once something newer is durable in its sector.
  *  2. A page beyond the size of its image is NULL, and bytes beyond the size in the last page are
  * zero.
  *  3. A page with more than one reference is never written.
@@ -258,20 +259,62 @@ static void apply(struct simbytes_image *im, const struct simbytes_change *c)
 		image_write(im, c->data, c->len, c->off);
 }
 
-/* Some changes were dropped and stay in the log: apply the others one by one. */
+/* Is the dropped change @d history once @c is durable? A sector is written as a whole, with all that
+ * is in it by now. */
+static bool replaces(const struct simbytes_change *c, const struct simbytes_change *d)
+{
+	if (d->type == CHANGE_TRUNCATE)
+		return true;
+	if (c->type == CHANGE_TRUNCATE)
+		return c->off <= d->off;
+	return c->off / SIMBYTES_SECTOR <= d->off / SIMBYTES_SECTOR &&
+	       d->off / SIMBYTES_SECTOR <= (c->off + c->len - 1) / SIMBYTES_SECTOR;
+}
+
+static void make_durable(struct simbytes *b, const struct simbytes_change *c)
+{
+	uint64_t from = c->off / SIMBYTES_SECTOR * SIMBYTES_SECTOR;
+	uint64_t end = (c->off + c->len + SIMBYTES_SECTOR - 1) / SIMBYTES_SECTOR * SIMBYTES_SECTOR;
+	uint8_t sector[SIMBYTES_SECTOR];
+
+	apply(&b->durable, c);
+	for (; c->type == CHANGE_WRITE && from < end; from += SIMBYTES_SECTOR) {
+		size_t n = simbytes_read(b, sector, sizeof(sector), from);
+
+		image_write(&b->durable, sector, n, from);
+	}
+}
+
+/*
+ * Some changes were dropped. They stay in the log, as far as nothing newer was written over them:
+ * whoever lost them may have lost them later than it said.
+ */
 static void sync_around_dropped(struct simbytes *b)
 {
-	size_t kept = 0;
+	size_t *newer = calloc(b->nlog, sizeof(*newer));
+	size_t nnewer = 0, kept = 0;
 
-	for (size_t i = 0; i < b->nlog; i++) {
-		if (b->log[i].dropped) {
-			b->log[kept++] = b->log[i];
-			continue;
+	CHECK(newer);
+	for (size_t i = 0; i < b->nlog; i++)
+		if (!b->log[i].dropped) {
+			newer[nnewer++] = i;
+			make_durable(b, &b->log[i]);
 		}
-		apply(&b->durable, &b->log[i]);
-		free(b->log[i].data);
+	if (nnewer > 0)
+		image_truncate(&b->durable, b->live.size);
+	for (size_t i = 0; i < b->nlog; i++) {
+		struct simbytes_change c = b->log[i];
+		bool gone = !c.dropped;
+
+		for (size_t k = 0; k < nnewer && !gone; k++)
+			gone = newer[k] > i && replaces(&b->log[newer[k]], &c);
+		if (gone)
+			free(c.data);
+		else
+			b->log[kept++] = c;
 	}
 	b->nlog = kept;
+	free(newer);
 }
 
 void simbytes_sync(struct simbytes *b)
@@ -301,10 +344,53 @@ void simbytes_sync(struct simbytes *b)
 	log_clear(b);
 }
 
+static void log_append(struct simbytes *b, const struct simbytes_change *from, uint64_t off,
+                       size_t len)
+{
+	struct simbytes_change *c;
+
+	if (b->nlog == b->log_room) {
+		b->log_room = b->log_room ? b->log_room * 2 : 8;
+		b->log = realloc(b->log, b->log_room * sizeof(*b->log));
+		CHECK(b->log);
+	}
+	c = &b->log[b->nlog++];
+	*c = *from;
+	c->dropped = true;
+	if (from->type == CHANGE_TRUNCATE)
+		return;
+	c->off = off;
+	c->len = len;
+	if (from->data) {
+		c->data = malloc(len);
+		CHECK(c->data);
+		memcpy(c->data, from->data + (off - from->off), len);
+	}
+}
+
+/* The dropped changes sector by sector: each is on its own from now on. */
 void simbytes_sync_failed(struct simbytes *b)
 {
-	for (size_t i = 0; i < b->nlog; i++)
-		b->log[i].dropped = true;
+	struct simbytes_change *old = b->log;
+	size_t n = b->nlog;
+
+	b->log = NULL;
+	b->nlog = b->log_room = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t end = old[i].off + old[i].len;
+
+		if (old[i].type == CHANGE_TRUNCATE)
+			log_append(b, &old[i], 0, 0);
+		for (uint64_t at = old[i].off; old[i].type == CHANGE_WRITE && at < end;) {
+			uint64_t next = (at / SIMBYTES_SECTOR + 1) * SIMBYTES_SECTOR;
+
+			next = next < end ? next : end;
+			log_append(b, &old[i], at, (size_t)(next - at));
+			at = next;
+		}
+		free(old[i].data);
+	}
+	free(old);
 }
 
 /* Some of the sectors arrived: the first ones, the last ones, or any. */
@@ -329,15 +415,28 @@ static void apply_torn(struct simbytes_image *im, const struct simbytes_change *
 	}
 }
 
-void simbytes_cut(struct simbytes *b, struct simrng *rng, unsigned keep)
+/* The length of a file is metadata: it may arrive without the bytes. */
+static void apply_size(struct simbytes_image *im, const struct simbytes_change *c)
+{
+	if (c->off + c->len > im->size)
+		image_truncate(im, c->off + c->len);
+}
+
+void simbytes_cut(struct simbytes *b, struct simrng *rng, unsigned keep, bool orderly)
 {
 	for (size_t i = 0; i < b->nlog; i++) {
 		const struct simbytes_change *c = &b->log[i];
 
-		if (simrng_chance(rng, keep))
+		if (simrng_chance(rng, keep)) {
 			apply(&b->durable, c);
-		else if (c->type == CHANGE_WRITE && simrng_chance(rng, 400))
+			continue;
+		}
+		if (c->type != CHANGE_WRITE)
+			continue;
+		if (simrng_chance(rng, 400))
 			apply_torn(&b->durable, c, rng);
+		if (!orderly && simrng_chance(rng, 200))
+			apply_size(&b->durable, c);
 	}
 	log_clear(b);
 	image_share(&b->live, &b->durable);

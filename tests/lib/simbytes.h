@@ -9,6 +9,7 @@
 
 #include "tests/lib/simclock.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,7 +53,8 @@ void simbytes_sync(struct simbytes *b);
 void simbytes_sync_failed(struct simbytes *b);
 
 /** Power cut: the changes of the log are kept with a chance of @keep permille each, else lost or
- * torn. */
-void simbytes_cut(struct simbytes *b, struct simrng *rng, unsigned keep);
+ * torn: any of a write's sectors may have arrived. Without @orderly, a lost write behind the end may
+ * have left its size behind, and zeros. */
+void simbytes_cut(struct simbytes *b, struct simrng *rng, unsigned keep, bool orderly);
 
 #endif

@@ -437,12 +437,17 @@ static void restart(struct simdisk *d)
 	d->fault_hit = false;
 }
 
-static void cut_bytes(struct simnames_node *n, struct simrng *rng, unsigned keep)
+static void cut_bytes(struct simnames_node *n, struct simrng *rng, unsigned keep, bool orderly)
 {
 	if (!n->is_dir)
-		simbytes_cut(&n->bytes, rng, keep);
+		simbytes_cut(&n->bytes, rng, keep, orderly);
 	for (size_t i = 0; i < n->nentries; i++)
-		cut_bytes(n->entries[i].node, rng, keep);
+		cut_bytes(n->entries[i].node, rng, keep, orderly);
+}
+
+void simdisk_set_orderly(struct simdisk *d, bool orderly)
+{
+	d->names.orderly = orderly;
 }
 
 void simdisk_power_cut(struct simdisk *d, struct simrng *rng)
@@ -452,7 +457,7 @@ void simdisk_power_cut(struct simdisk *d, struct simrng *rng)
 	unsigned keep = chances[simrng_below(rng, 5)];
 
 	simnames_cut(&d->names, rng);
-	cut_bytes(d->names.root, rng, keep);
+	cut_bytes(d->names.root, rng, keep, d->names.orderly);
 	restart(d);
 }
 

@@ -4,10 +4,12 @@
  * to fail, repeatably.
  *
  * It promises what util/fileio.h promises and nothing more. At a power cut every write and
- * truncation that was not synced is kept, lost, or torn at a boundary of 512 bytes, each on its
- * own; changes of names survive in the order they were made, at least up to the last one that
- * fileio_sync_dir() covered. Files are sparse: what was never written costs nothing. Not thread
- * safe.
+ * truncation that was not synced is kept, lost, or torn into sectors of 512 bytes of which any may
+ * have arrived, each on its own: a later write may be there and an earlier one not, and the length
+ * of a file may have arrived without its bytes. Changes of names survive independent of what is in
+ * the files, in each folder in the order they were made there, at least up to the last one that
+ * fileio_sync_dir() of this folder covered, and independent of other folders. Files are sparse: what
+ * was never written costs nothing. Not thread safe.
  */
 #ifndef AMBERFS_TESTS_LIB_SIMDISK_H
 #define AMBERFS_TESTS_LIB_SIMDISK_H
@@ -29,6 +31,10 @@ void simdisk_free(struct simdisk *d);
 
 /** The disk's interface; lives as long as the disk. */
 const struct fileio *simdisk_io(struct simdisk *d);
+
+/** From now on be as kind as a journaling filesystem: names of all folders survive in one order,
+ * and no length without its bytes. */
+void simdisk_set_orderly(struct simdisk *d, bool orderly);
 
 /**
  * The power fails and comes back: what was not synced is up to @rng. Handles opened before give

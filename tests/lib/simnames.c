@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tree in memory is the live one. Beside it stands the list of changes that are not durable,
- * each with what it takes to undo it; a power cut undoes a random number of the newest. Syncing a
- * folder makes every change durable up to the last one that touched it: more than POSIX promises (a
- * journaling filesystem commits in order), never less. Syncing a file says nothing about its name.
+ * each with what it takes to undo it. What a power cut may undo:
+ *
+ *   of one folder       a random number of its newest changes: a folder's changes keep their order
+ *   of two folders      independent of each other; a change of two folders (a rename) happened in
+ *                       both or in neither, and what came later in either of them needs it
+ *   of an orderly disk  a random number of the newest of all, as a journaling filesystem that
+ *                       commits everything in order
+ *
+ * Syncing a folder makes its own changes durable and those that they need, and on an orderly disk
+ * all before them. That a folder is durable says nothing of the name under which it is found, and a
+ * synced file has no durable name.
  */
 #include "tests/lib/simnames.h"
 
@@ -23,6 +31,8 @@ struct part {
 struct simnames_change {
 	struct part part[2];
 	size_t nparts;
+	bool durable;
+	bool undone;
 };
 
 void simnames_init(struct simnames *t)
@@ -243,7 +253,30 @@ void simnames_move(struct simnames *t, struct simnames_node *from_dir, const cha
 	change_part(c, from_dir, from, NULL);
 }
 
-void simnames_sync(struct simnames *t, const struct simnames_node *dir)
+static bool touches(const struct simnames_change *c, bool needed)
+{
+	for (size_t i = 0; i < c->nparts; i++)
+		if (needed ? c->part[i].dir->needed : c->part[i].dir->broken)
+			return true;
+	return false;
+}
+
+/* Set both marks of the folders of @c. */
+static void mark(struct simnames_change *c, bool needed, bool broken)
+{
+	for (size_t i = 0; i < c->nparts; i++) {
+		c->part[i].dir->needed = needed;
+		c->part[i].dir->broken = broken;
+	}
+}
+
+static void unmark_all(struct simnames *t)
+{
+	for (size_t i = 0; i < t->npending; i++)
+		mark(&t->pending[i], false, false);
+}
+
+static void sync_in_order(struct simnames *t, const struct simnames_node *dir)
 {
 	size_t settled = 0;
 
@@ -254,20 +287,66 @@ void simnames_sync(struct simnames *t, const struct simnames_node *dir)
 	settle(t, settled);
 }
 
-static void undo_newest(struct simnames *t)
+void simnames_sync(struct simnames *t, struct simnames_node *dir)
 {
-	struct simnames_change *c = &t->pending[--t->npending];
+	size_t kept = 0;
 
+	if (t->orderly) {
+		sync_in_order(t, dir);
+		return;
+	}
+	dir->needed = true;
+	for (size_t i = t->npending; i-- > 0;)
+		if (touches(&t->pending[i], true)) {
+			mark(&t->pending[i], true, false);
+			t->pending[i].durable = true;
+		}
+	unmark_all(t);
+	dir->needed = false;
+	for (size_t i = 0; i < t->npending; i++) {
+		if (t->pending[i].durable)
+			change_done(&t->pending[i]);
+		else
+			t->pending[kept++] = t->pending[i];
+	}
+	t->npending = kept;
+}
+
+static void undo(struct simnames_change *c)
+{
 	for (size_t i = c->nparts; i-- > 0;)
 		entry_set(c->part[i].dir, c->part[i].name, c->part[i].before);
-	change_done(c);
+}
+
+static void cut_in_order(struct simnames *t, struct simrng *rng)
+{
+	size_t n = simrng_below(rng, 3) == 0 ? 0 : simrng_below(rng, t->npending + 1);
+
+	while (n-- > 0) {
+		undo(&t->pending[--t->npending]);
+		change_done(&t->pending[t->npending]);
+	}
 }
 
 void simnames_cut(struct simnames *t, struct simrng *rng)
 {
-	size_t undo = simrng_below(rng, 3) == 0 ? 0 : simrng_below(rng, t->npending + 1);
+	static const unsigned chances[] = {0, 30, 200, 500, 1000};
+	unsigned chance;
 
-	while (undo-- > 0)
-		undo_newest(t);
+	if (t->orderly) {
+		cut_in_order(t, rng);
+		settle(t, t->npending);
+		return;
+	}
+	chance = chances[simrng_below(rng, 5)];
+	for (size_t i = 0; i < t->npending; i++)
+		if (touches(&t->pending[i], false) || simrng_chance(rng, chance)) {
+			mark(&t->pending[i], false, true);
+			t->pending[i].undone = true;
+		}
+	unmark_all(t);
+	for (size_t i = t->npending; i-- > 0;)
+		if (t->pending[i].undone)
+			undo(&t->pending[i]);
 	settle(t, t->npending);
 }

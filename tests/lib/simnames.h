@@ -18,6 +18,8 @@
 struct simnames_node {
 	unsigned refs;
 	bool is_dir;
+	bool needed; /* marks of a folder, while a sync or a power cut goes through the changes */
+	bool broken;
 	int64_t mtime_ns;
 	struct simbytes bytes;
 	struct simnames_entry *entries;
@@ -35,6 +37,7 @@ struct simnames {
 	struct simnames_change *pending; /* oldest first */
 	size_t npending;
 	size_t pending_room;
+	bool orderly; /* changes of all folders become durable in the order they were made */
 };
 
 void simnames_init(struct simnames *t);
@@ -72,10 +75,11 @@ void simnames_set(struct simnames *t, struct simnames_node *dir, const char *nam
 void simnames_move(struct simnames *t, struct simnames_node *from_dir, const char *from,
                    struct simnames_node *to_dir, const char *to, struct simnames_node *node);
 
-/** Every change up to the last one in @dir is durable. */
-void simnames_sync(struct simnames *t, const struct simnames_node *dir);
+/** Every change of @dir is durable, and what those need; on an orderly disk all before them. */
+void simnames_sync(struct simnames *t, struct simnames_node *dir);
 
-/** Power cut: a random number of the newest changes never happened, and the rest is durable. */
+/** Power cut: of each folder a random number of the newest changes never happened (on an orderly
+ * disk: of all), and the rest is durable. */
 void simnames_cut(struct simnames *t, struct simrng *rng);
 
 #endif

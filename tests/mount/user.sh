@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Rights of an ordinary user, checked by the kernel from the modes that the volume keeps: user.sh DIR. Needs root, and a mount
-# that others may use (allow_other).
+# that others may use (allow_other). In the end a new user mounts a volume of his own with fusermount3, and the conformance
+# program runs there: all of it that needs no root. $POSIX is that program; otherwise that of the build of $AMBERFS, or $CC builds it.
+here=$(cd "$(dirname "$0")" && pwd)
 . "$(dirname "$0")/common.sh"
 
 USER_ID=23456
@@ -114,6 +116,67 @@ umask_applies() {
 	same "$(stat -c %a d/f) $(stat -c %a d/e)" "600 700"
 }
 
+# ---- a user's own mount ----
+
+NEW_USER=amberfs-$$
+
+# Copies of the programs where every user may reach them, and a home. The user goes with the case.
+make_user() {
+	local posix=${POSIX:-$(dirname "$AMBERFS")/tests/mount/posix}
+	need fusermount3 useradd userdel
+	if [ ! -x "$posix" ]; then
+		posix=$outside/posix.built
+		${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -I"$here/../.." "$here"/posix*.c -o "$posix"
+	fi
+	rm -rf "${outside:?}/bin" "${outside:?}/home"
+	mkdir "$outside/bin" "$outside/home"
+	cp "$AMBERFS" "$outside/bin/amberfs"
+	cp "$posix" "$outside/bin/posix"
+	cp "$here/with_mount.sh" "$outside/bin/with_mount.sh"
+	chmod 755 "$outside"/bin/*
+	useradd --system --no-create-home --home-dir "$outside/home" "$NEW_USER"
+	trap 'userdel "$NEW_USER"' EXIT
+	chown "$NEW_USER:" "$outside/home"
+}
+
+# with_mount.sh as that user
+with_own_mount() {
+	setpriv --reuid="$NEW_USER" --regid="$NEW_USER" --init-groups env -u MOUNT_OPTIONS \
+		HOME="$outside/home" TMPDIR="$outside/home" AMBERFS="$outside/bin/amberfs" \
+		"$outside/bin/with_mount.sh" "$@"
+}
+
+# Its lines are shown when they are no plain "ok": the case has the program's verdict.
+own_conformance() {
+	local r=0
+	make_user
+	cd "$outside/home" || exit 1
+	with_own_mount "$outside/bin/posix" -r "$outside/home" >"$outside/posix.log" 2>&1 || r=$?
+	grep -av -e '^ok ' -e '\[needs root\]' "$outside/posix.log" >&3 || :
+	[ "$r" = 0 ] || die "the conformance program failed with $r"
+}
+
+closed_to_others() {
+	local at=
+	make_user
+	cd "$outside/home" || exit 1
+	# shellcheck disable=SC2016 # the user's shell puts them in
+	with_own_mount sh -c 'grep " $1 " /proc/self/mountinfo >info; echo mine >"$1/f"; echo "$1" >at
+		while [ ! -e stop ]; do sleep 0.1; done; [ "$(cat "$1/f")" = mine ]' sh &
+	for _ in $(seq 100); do
+		[ ! -s at ] || break
+		sleep 0.1
+	done
+	at=$(cat at)
+	# root neither, and others neither
+	refused "Permission denied" ls "$at"
+	refused "Permission denied" user cat "$at/f"
+	grep -q nosuid info || die "not nosuid: $(cat info)"
+	grep -q nodev info || die "not nodev: $(cat info)"
+	touch stop
+	wait $!
+}
+
 [ "$(id -u)" = 0 ] || {
 	echo "skip user.sh: needs root"
 	exit 77
@@ -135,4 +198,11 @@ run "access control lists" acl
 run "trusted attributes are root's" trusted
 run "setgid" setgid_bits
 run "the umask" umask_applies
+if [ -n "${AMBERFS:-}" ]; then
+	# shellcheck disable=SC2034 # it is for run
+	CASE_SECONDS=300
+	exec 3>&1
+	run "a user's own mount is closed to others, nosuid and nodev" closed_to_others
+	run "the conformance program on a user's own mount" own_conformance
+fi
 finish

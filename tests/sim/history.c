@@ -99,6 +99,25 @@ void history_done(struct history *h)
 	memset(h, 0, sizeof(*h));
 }
 
+void history_copy(struct history *to, const struct history *from)
+{
+	*to = *from;
+	to->moments_room = from->nmoments + 64;
+	to->epochs_room = from->nepochs + 64;
+	to->moments = malloc(to->moments_room * sizeof(*to->moments));
+	to->epochs = malloc(to->epochs_room * sizeof(*to->epochs));
+	CHECK(to->moments && to->epochs);
+	for (size_t i = 0; i < from->nmoments; i++) {
+		to->moments[i] = from->moments[i];
+		model_state_ref(to->moments[i].state);
+		history_snaps_ref(to->moments[i].snaps);
+	}
+	for (size_t i = 0; i < from->nepochs; i++) {
+		to->epochs[i] = from->epochs[i];
+		model_state_ref(to->epochs[i].state);
+	}
+}
+
 void history_add(struct history *h, struct model_state *state, struct history_snaps *snaps,
                  int64_t epoch)
 {

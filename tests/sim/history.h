@@ -64,6 +64,9 @@ struct history {
 
 void history_done(struct history *h);
 
+/** Another history that is the same until now; @to is empty. */
+void history_copy(struct history *to, const struct history *from);
+
 /** Another moment; holds its own references. */
 void history_add(struct history *h, struct model_state *state, struct history_snaps *snaps,
                  int64_t epoch);

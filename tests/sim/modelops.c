@@ -71,15 +71,11 @@ int modelops_create_check(const struct model_state *s, uint64_t parent, const ch
 	return r ? r : get_folder(s, parent, &dir);
 }
 
-int modelops_create(struct model_state **s, uint64_t parent, const char *name,
-                    const struct volume_new *what, uint64_t ino, int64_t now)
+static struct model_node *add_node(struct model_state **s, uint64_t parent,
+                                   const struct volume_new *what, uint64_t ino, int64_t now)
 {
-	struct model_node *n, *dir;
-	int r = modelops_create_check(*s, parent, name);
+	struct model_node *n = model_add(s, ino);
 
-	if (r != 0)
-		return r;
-	n = model_add(s, ino);
 	n->mode = what->mode;
 	n->uid = what->uid;
 	n->gid = what->gid;
@@ -90,10 +86,33 @@ int modelops_create(struct model_state **s, uint64_t parent, const char *name,
 		n->target = model_intern(what->target, what->target_len);
 	else
 		modelacl_inherit(n, model_node(*s, parent));
+	return n;
+}
+
+int modelops_create(struct model_state **s, uint64_t parent, const char *name,
+                    const struct volume_new *what, uint64_t ino, int64_t now)
+{
+	struct model_node *dir;
+	int r = modelops_create_check(*s, parent, name);
+
+	if (r != 0)
+		return r;
+	add_node(s, parent, what, ino, now);
 	dir = touch_folder(s, parent, now);
 	dir->nlink += S_ISDIR(what->mode);
 	model_name_set(dir, name, ino);
 	return 0;
+}
+
+int modelops_create_unnamed(struct model_state **s, uint64_t parent, const struct volume_new *what,
+                            uint64_t ino, int64_t now)
+{
+	const struct model_node *dir;
+	int r = get_folder(*s, parent, &dir);
+
+	if (r == 0)
+		add_node(s, parent, what, ino, now)->nlink = 0;
+	return r;
 }
 
 int modelops_link(struct model_state **s, uint64_t ino, uint64_t parent, const char *name,

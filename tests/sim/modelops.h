@@ -17,6 +17,10 @@ int modelops_create_check(const struct model_state *s, uint64_t parent, const ch
 int modelops_create(struct model_state **s, uint64_t parent, const char *name,
                     const struct volume_new *what, uint64_t ino, int64_t now);
 
+/** A file without a name. */
+int modelops_create_unnamed(struct model_state **s, uint64_t parent, const struct volume_new *what,
+                            uint64_t ino, int64_t now);
+
 int modelops_link(struct model_state **s, uint64_t ino, uint64_t parent, const char *name,
                   int64_t now);
 int modelops_unlink(struct model_state **s, uint64_t parent, const char *name, int64_t now);

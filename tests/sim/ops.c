@@ -4,6 +4,7 @@
  * the model, so that most operations succeed, and some do not look, so that the errors are met too.
  * A tree that has grown large is made smaller rather than larger.
  */
+#include "tests/sim/cover.h"
 #include "tests/sim/sim.h"
 
 #include "util/check.h"
@@ -106,26 +107,30 @@ const struct history_epoch *ops_epoch(struct sim *s)
 static unsigned weight_of(const struct sim *s, const struct ops_action *a)
 {
 	bool removes = strcmp(a->name, "unlink") == 0 || strcmp(a->name, "rmdir") == 0;
+	unsigned weight = a->weight[s->profile - 1];
 
-	return removes && s->now->nnodes > NODES_MANY ? a->weight * 8 : a->weight;
+	return removes && s->now->nnodes > NODES_MANY ? weight * 8 : weight;
 }
 
 void ops_random(struct sim *s)
 {
 	static const struct ops_action *const tables[] = {ops_names_actions, ops_data_actions,
-	                                                  ops_past_actions, ops_world_actions};
+	                                                  ops_attr_actions,  ops_past_actions,
+	                                                  ops_world_actions, ops_rival_actions};
+	const size_t n = sizeof(tables) / sizeof(tables[0]);
 	uint64_t total = 0;
 	uint64_t pick;
 
-	for (size_t t = 0; t < 4; t++)
+	for (size_t t = 0; t < n; t++)
 		for (const struct ops_action *a = tables[t]; a->name; a++)
 			total += weight_of(s, a);
 	pick = simrng_below(&s->rng, total);
-	for (size_t t = 0; t < 4; t++)
+	for (size_t t = 0; t < n; t++)
 		for (const struct ops_action *a = tables[t]; a->name; a++) {
 			unsigned w = weight_of(s, a);
 
 			if (pick < w) {
+				cover_action(a->name);
 				a->run(s);
 				return;
 			}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations on files: data, attributes, xattrs. */
+#include "tests/sim/cover.h"
+#include "tests/sim/modelacl.h"
 #include "tests/sim/modelops.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/verify.h"
@@ -65,8 +67,7 @@ static uint8_t *random_data(struct sim *s, size_t len)
 	return data;
 }
 
-/* What has just been changed reads back. */
-static void look(struct sim *s, const char *what, uint64_t ino)
+void ops_look(struct sim *s, const char *what, uint64_t ino)
 {
 	const struct model_node *n = model_node(s->now, ino);
 	char why[TREE_WHY_BYTES];
@@ -91,6 +92,7 @@ static void op_write(struct sim *s)
 	uint8_t *data;
 	size_t len;
 	int want, got;
+	bool killed;
 
 	if (!ino)
 		return;
@@ -107,13 +109,40 @@ static void op_write(struct sim *s)
 	free(data);
 	snprintf(text, sizeof(text), "write %" PRIu64 " %zu at %" PRIu64 " flags %u", ino, len, off,
 	         flags);
-	if (world_settle(s, text, got, want, after))
-		look(s, "write", ino);
+	killed = flags & VOLUME_WRITE_KILL_PRIV && model_node(after, ino)->mode != n->mode;
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(COVER_WRITE);
+	cover_if(flags & VOLUME_WRITE_CACHED, COVER_WRITE_CACHED);
+	cover_if(flags & VOLUME_WRITE_APPEND, COVER_WRITE_APPEND);
+	cover_if(killed, COVER_WRITE_KILL_PRIV);
+	ops_look(s, "write", ino);
 }
 
-static void setattr(struct sim *s, const char *what, uint64_t ino, unsigned mask,
-                    const struct volume_attr *attr)
+static void cover_setattr(const struct model_node *was, const struct model_node *is, unsigned mask)
 {
+	bool killed = mask & VOLUME_KILL_PRIV && !(mask & VOLUME_SET_MODE) && was->mode != is->mode;
+
+	if (mask & VOLUME_SET_SIZE) {
+		cover_if(is->size < was->size, COVER_TRUNCATE_SHORTER);
+		cover_if(is->size > was->size, COVER_TRUNCATE_LONGER);
+		cover_if(killed, COVER_TRUNCATE_KILL_PRIV);
+		return;
+	}
+	cover_if(mask & VOLUME_SET_MODE, COVER_SET_MODE);
+	cover_if(mask & VOLUME_SET_MODE && modelacl_has(is, MODELACL_ACCESS), COVER_SET_MODE_ACL);
+	cover_if(mask & VOLUME_SET_UID, COVER_SET_UID);
+	cover_if(mask & VOLUME_SET_GID, COVER_SET_GID);
+	cover_if(mask & VOLUME_SET_ATIME, COVER_SET_ATIME);
+	cover_if(mask & VOLUME_SET_MTIME, COVER_SET_MTIME);
+	cover_if(mask & VOLUME_SET_CTIME, COVER_SET_CTIME);
+	cover_if(killed, COVER_SET_KILL_PRIV);
+}
+
+void ops_setattr(struct sim *s, const char *what, uint64_t ino, unsigned mask,
+                 const struct volume_attr *attr)
+{
+	struct model_state *before = model_state_ref(s->now);
 	struct model_state *after = model_state_ref(s->now);
 	struct volume_attr ret;
 	int64_t now = ops_now(s);
@@ -123,8 +152,11 @@ static void setattr(struct sim *s, const char *what, uint64_t ino, unsigned mask
 
 	snprintf(text, sizeof(text), "%s %" PRIu64 " mask %u size %" PRIu64, what, ino, mask,
 	         attr->size);
-	if (world_settle(s, text, got, want, after))
-		look(s, what, ino);
+	if (world_settle(s, text, got, want, after)) {
+		cover_setattr(model_node(before, ino), model_node(s->now, ino), mask);
+		ops_look(s, what, ino);
+	}
+	model_state_unref(before);
 }
 
 static void op_truncate(struct sim *s)
@@ -145,7 +177,7 @@ static void op_truncate(struct sim *s)
 		attr.mtime_ns = (int64_t)(simrng_u64(&s->rng) >> 4);
 	}
 	mask |= simrng_chance(&s->rng, 100) ? VOLUME_KILL_PRIV : 0;
-	setattr(s, "truncate", ino, mask, &attr);
+	ops_setattr(s, "truncate", ino, mask, &attr);
 }
 
 static void op_setattr(struct sim *s)
@@ -167,7 +199,7 @@ static void op_setattr(struct sim *s)
 	if (model_is_symlink(model_node(s->now, ino)))
 		mask &= ~(unsigned)VOLUME_SET_MODE;
 	if (mask)
-		setattr(s, "setattr", ino, mask, &attr);
+		ops_setattr(s, "setattr", ino, mask, &attr);
 }
 
 static void op_punch(struct sim *s)
@@ -188,31 +220,22 @@ static void op_punch(struct sim *s)
 	want = modelops_punch(&after, ino, off, len, now);
 	got = volume_punch(s->v, ino, off, len);
 	snprintf(text, sizeof(text), "punch %" PRIu64 " %" PRIu64 " at %" PRIu64, ino, len, off);
-	if (world_settle(s, text, got, want, after))
-		look(s, "punch", ino);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(COVER_PUNCH);
+	ops_look(s, "punch", ino);
 }
 
-static void op_copy(struct sim *s)
+static void copy(struct sim *s, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
+                 uint64_t len)
 {
-	uint64_t src = ops_inode(s, is_file);
-	uint64_t dst = ops_inode(s, is_file);
+	uint64_t room = modelops_copy_room(s->now, src, src_off, len);
 	struct model_state *after = NULL;
 	int64_t now = ops_now(s);
-	uint64_t src_off, dst_off, len, room, done = 0;
+	uint64_t done = 0;
 	char text[160];
-	int want = 0, got;
+	int want, got;
 
-	if (!src)
-		return;
-	len = 1 + random_len(s);
-	src_off = random_off(s, model_node(s->now, src));
-	dst_off = random_off(s, model_node(s->now, dst));
-	if (simrng_chance(&s->rng, 500)) {
-		src_off -= src_off % MODEL_PAGE;
-		dst_off -= dst_off % MODEL_PAGE;
-		src_off += dst_off % MODEL_PAGE;
-	}
-	room = modelops_copy_room(s->now, src, src_off, len);
 	if (src == dst && src_off < dst_off + len && dst_off < src_off + len)
 		return;
 	got = volume_copy(s->v, src, src_off, dst, dst_off, len, &done);
@@ -224,8 +247,46 @@ static void op_copy(struct sim *s)
 	         "copy %" PRIu64 " at %" PRIu64 " to %" PRIu64 " at %" PRIu64 ", %" PRIu64
 	         " of %" PRIu64,
 	         src, src_off, dst, dst_off, done, len);
-	if (world_settle(s, text, got, want, after))
-		look(s, "copy", dst);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover_if(done > 0, src == dst ? COVER_COPY_WITHIN : COVER_COPY);
+	ops_look(s, "copy", dst);
+}
+
+static void op_copy(struct sim *s)
+{
+	uint64_t src = ops_inode(s, is_file);
+	uint64_t dst = ops_inode(s, is_file);
+	uint64_t src_off, dst_off, len;
+
+	if (!src)
+		return;
+	len = 1 + random_len(s);
+	src_off = random_off(s, model_node(s->now, src));
+	dst_off = random_off(s, model_node(s->now, dst));
+	if (simrng_chance(&s->rng, 500)) {
+		src_off -= src_off % MODEL_PAGE;
+		dst_off -= dst_off % MODEL_PAGE;
+		src_off += dst_off % MODEL_PAGE;
+	}
+	copy(s, src, src_off, dst, dst_off, len);
+}
+
+/* Rather the beginning of a file to some place behind it. */
+static void op_copy_within(struct sim *s)
+{
+	uint64_t ino = ops_inode(s, is_file);
+	uint64_t len, from, to;
+
+	if (!ino)
+		return;
+	len = 1 + random_len(s);
+	from = simrng_below(&s->rng, 3) * MODEL_PAGE;
+	to = random_off(s, model_node(s->now, ino));
+	if (simrng_chance(&s->rng, 500))
+		to = from + (len + MODEL_PAGE - 1) / MODEL_PAGE * MODEL_PAGE;
+	if (to + len < FILE_MANY)
+		copy(s, ino, from, ino, to, len);
 }
 
 static const char *random_xattr(struct sim *s)
@@ -253,8 +314,12 @@ static void op_setxattr(struct sim *s)
 
 	free(value);
 	snprintf(text, sizeof(text), "setxattr %" PRIu64 " %s %zu flags %u", ino, name, len, flags);
-	if (world_settle(s, text, got, want, after))
-		look(s, "setxattr", ino);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(flags & VOLUME_XATTR_CREATE    ? COVER_XATTR_CREATE
+	      : flags & VOLUME_XATTR_REPLACE ? COVER_XATTR_REPLACE
+	                                     : COVER_XATTR_SET);
+	ops_look(s, "setxattr", ino);
 }
 
 static void op_removexattr(struct sim *s)
@@ -268,8 +333,10 @@ static void op_removexattr(struct sim *s)
 	int got = volume_removexattr(s->v, ino, name);
 
 	snprintf(text, sizeof(text), "removexattr %" PRIu64 " %s", ino, name);
-	if (world_settle(s, text, got, want, after))
-		look(s, "removexattr", ino);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(COVER_XATTR_REMOVE);
+	ops_look(s, "removexattr", ino);
 }
 
 static void op_read(struct sim *s)
@@ -286,26 +353,47 @@ static void op_read(struct sim *s)
 	r = verify_read(s->v, n, VOLUME_NOW, off, random_len(s), why);
 	if (r == VERIFY_WRONG)
 		sim_fail(s, "read %" PRIu64 " at %" PRIu64 ": %s", ino, off, why);
-	world_readable(s, "read", r);
+	cover_if(world_readable(s, "read", r), COVER_READ);
+}
+
+static void synced(void *ctx, int result)
+{
+	*(int *)ctx = result;
+}
+
+/* Alone, so the answer comes before the call returns. */
+static int fsync_then(struct sim *s)
+{
+	int r = 1;
+
+	volume_fsync_then(s->v, synced, &r);
+	if (r > 0)
+		sim_fail(s, "fsync: there is no answer");
+	cover_if(r == 0, COVER_FSYNC_THEN);
+	return r;
 }
 
 static void op_fsync(struct sim *s)
 {
-	int r = volume_fsync(s->v);
+	bool then = s->profile > 1 && simrng_chance(&s->rng, 300);
+	int r = then ? fsync_then(s) : volume_fsync(s->v);
 
-	if (world_settle(s, "fsync", r, 0, model_state_ref(s->now)))
-		history_durable(&s->history, history_newest(&s->history));
+	if (!world_settle(s, "fsync", r, 0, model_state_ref(s->now)))
+		return;
+	history_durable(&s->history, history_newest(&s->history));
+	cover(COVER_FSYNC);
 }
 
 const struct ops_action ops_data_actions[] = {
-    {"write", 220, op_write},
-    {"truncate", 30, op_truncate},
-    {"setattr", 40, op_setattr},
-    {"punch", 20, op_punch},
-    {"copy", 30, op_copy},
-    {"setxattr", 30, op_setxattr},
-    {"removexattr", 12, op_removexattr},
-    {"read", 60, op_read},
-    {"fsync", 50, op_fsync},
-    {NULL, 0, NULL},
+    {"write", {220, 220}, op_write},
+    {"truncate", {30, 30}, op_truncate},
+    {"setattr", {40, 40}, op_setattr},
+    {"punch", {20, 20}, op_punch},
+    {"copy", {30, 26}, op_copy},
+    {"copy within", {0, 8}, op_copy_within},
+    {"setxattr", {30, 30}, op_setxattr},
+    {"removexattr", {12, 12}, op_removexattr},
+    {"read", {60, 60}, op_read},
+    {"fsync", {50, 50}, op_fsync},
+    {NULL, {0, 0}, NULL},
 };

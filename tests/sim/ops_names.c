@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations on names: create, link, unlink, rename and forgetting what lost its last name. */
+#include "tests/sim/cover.h"
+#include "tests/sim/modelacl.h"
 #include "tests/sim/modelops.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/verify.h"
@@ -16,6 +18,20 @@
 /* The volume's error came before it gave a number: what the crash may have kept needs one all the
  * same. */
 #define INO_UNKNOWN (UINT64_C(1) << 62)
+
+static void cover_create(uint32_t mode, const struct model_node *n)
+{
+	cover(S_ISREG(mode)    ? COVER_CREATE
+	      : S_ISDIR(mode)  ? COVER_MKDIR
+	      : S_ISLNK(mode)  ? COVER_SYMLINK
+	      : S_ISFIFO(mode) ? COVER_FIFO
+	      : S_ISSOCK(mode) ? COVER_SOCKET
+	      : S_ISCHR(mode)  ? COVER_CHR
+	                       : COVER_BLK);
+	cover_if(modelacl_has(n, MODELACL_ACCESS), COVER_INHERIT);
+	cover_if(modelacl_has(n, MODELACL_DEFAULT), COVER_INHERIT_DEFAULT);
+	cover_if(mode != n->mode && !modelacl_has(n, MODELACL_ACCESS), COVER_INHERIT_MODE);
+}
 
 static void create(struct sim *s, const char *what, const struct volume_new *new)
 {
@@ -37,6 +53,7 @@ static void create(struct sim *s, const char *what, const struct volume_new *new
 	         tree_printable(name), attr.ino);
 	if (!world_settle(s, text, got, want, after))
 		return;
+	cover_create(new->mode, model_node(s->now, ino));
 	got = verify_attr(s->v, model_node(s->now, ino), VOLUME_NOW, why);
 	if (got == VERIFY_WRONG)
 		sim_fail(s, "%s: %s", what, why);
@@ -97,12 +114,33 @@ static void op_mknod(struct sim *s)
 	create(s, "mknod", &new);
 }
 
+/* O_TMPFILE: most get a name or are forgotten soon. */
+static void op_unnamed(struct sim *s)
+{
+	struct volume_new new = random_new(s, S_IFREG);
+	uint64_t parent = ops_folder(s);
+	struct model_state *after = model_state_ref(s->now);
+	struct volume_attr attr = {0};
+	int64_t now = ops_now(s);
+	int got = volume_create_unnamed(s->v, parent, &new, &attr);
+	int want =
+	    modelops_create_unnamed(&after, parent, &new, got == 0 ? attr.ino : INO_UNKNOWN, now);
+	char text[64];
+
+	snprintf(text, sizeof(text), "create %" PRIu64 "/ = %" PRIu64, parent, attr.ino);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(COVER_UNNAMED);
+	ops_look(s, "create", attr.ino);
+}
+
 /* The kernel drops most inodes at once, and keeps those that are open. */
 static void forget(struct sim *s, uint64_t ino)
 {
 	struct model_state *after = model_state_ref(s->now);
 	char text[64];
 
+	cover_if(model_node(after, ino)->nlink == 0, COVER_FORGET);
 	modelops_forget(&after, ino);
 	volume_forget(s->v, ino);
 	snprintf(text, sizeof(text), "forget %" PRIu64, ino);
@@ -144,14 +182,21 @@ static void op_link(struct sim *s)
 	char text[128];
 	int64_t now = ops_now(s);
 	int want, got;
+	bool orphan;
 
+	if (s->profile > 1 && simrng_chance(&s->rng, 200))
+		ino = ops_inode(s, is_orphan);
 	if (!ino)
 		ino = VOLUME_ROOT;
+	orphan = model_node(s->now, ino)->nlink == 0;
 	want = modelops_link(&after, ino, parent, name, now);
 	got = volume_link(s->v, ino, parent, name, strlen(name), &attr);
 	snprintf(text, sizeof(text), "link %" PRIu64 " to %" PRIu64 "/%.60s", ino, parent,
 	         tree_printable(name));
-	world_settle(s, text, got, want, after);
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(orphan ? COVER_LINK_UNNAMED : COVER_LINK);
+	ops_look(s, "link", ino);
 }
 
 static void remove_name(struct sim *s, bool folder)
@@ -181,7 +226,11 @@ static void remove_name(struct sim *s, bool folder)
 	}
 	snprintf(text, sizeof(text), "%s %" PRIu64 "/%.60s", folder ? "rmdir" : "unlink", parent,
 	         tree_printable(name));
-	if (world_settle(s, text, got, want, after) && simrng_chance(&s->rng, 700))
+	if (!world_settle(s, text, got, want, after))
+		return;
+	cover(folder ? COVER_RMDIR : COVER_UNLINK);
+	cover_if(!folder && model_node(s->now, ino)->nlink == 0, COVER_UNLINK_LAST);
+	if (simrng_chance(&s->rng, 700))
 		forget(s, ino);
 }
 
@@ -195,6 +244,26 @@ static void op_rmdir(struct sim *s)
 	remove_name(s, true);
 }
 
+static void cover_rename(const struct model_state *before, uint64_t moved, uint64_t there,
+                         bool other_folder, unsigned flags)
+{
+	bool folder = model_is_dir(model_node(before, moved));
+	bool over_folder = there && model_is_dir(model_node(before, there));
+
+	if (flags & VOLUME_RENAME_EXCHANGE) {
+		cover(COVER_RENAME_EXCHANGE);
+		cover_if(folder != over_folder, COVER_RENAME_EXCHANGE_MIXED);
+		return;
+	}
+	cover_if(moved == there, COVER_RENAME_SAME);
+	cover_if(flags & VOLUME_RENAME_NOREPLACE, COVER_RENAME_NOREPLACE);
+	cover_if(folder && other_folder, COVER_RENAME_DIR);
+	if (moved != there)
+		cover(!there        ? COVER_RENAME
+		      : over_folder ? COVER_RENAME_OVER_DIR
+		                    : COVER_RENAME_OVER);
+}
+
 static void op_rename(struct sim *s)
 {
 	static const unsigned some_flags[] = {0, 0, 0, VOLUME_RENAME_NOREPLACE,
@@ -205,8 +274,9 @@ static void op_rename(struct sim *s)
 	const char *to = ops_name(s);
 	unsigned flags = some_flags[simrng_below(&s->rng, 5)];
 	struct model_state *after = model_state_ref(s->now);
+	struct model_state *before;
 	int64_t now = ops_now(s);
-	uint64_t there;
+	uint64_t there, moved;
 	char text[256];
 	int want, got;
 
@@ -221,9 +291,16 @@ static void op_rename(struct sim *s)
 	got = volume_rename(s->v, from_dir, from, strlen(from), to_dir, to, strlen(to), flags);
 	snprintf(text, sizeof(text), "rename %" PRIu64 "/%.60s to %" PRIu64 "/%.60s flags %u",
 	         from_dir, tree_printable(from), to_dir, tree_printable(to), flags);
-	if (world_settle(s, text, got, want, after) && there &&
-	    model_node(s->now, there)->nlink == 0 && simrng_chance(&s->rng, 700))
-		forget(s, there);
+	moved = model_is_dir(model_node(s->now, from_dir))
+	            ? model_name_get(model_node(s->now, from_dir), from)
+	            : 0;
+	before = model_state_ref(s->now);
+	if (world_settle(s, text, got, want, after)) {
+		cover_rename(before, moved, there, from_dir != to_dir, flags);
+		if (there && model_node(s->now, there)->nlink == 0 && simrng_chance(&s->rng, 700))
+			forget(s, there);
+	}
+	model_state_unref(before);
 }
 
 static void op_lookup(struct sim *s)
@@ -242,12 +319,14 @@ static void op_lookup(struct sim *s)
 		sim_fail(s, "lookup %" PRIu64 "/%s: %s", parent, tree_printable(name),
 		         err_name(got));
 	if (ino)
-		world_readable(s, "lookup", got);
+		cover_if(world_readable(s, "lookup", got), COVER_LOOKUP);
 }
 
 const struct ops_action ops_names_actions[] = {
-    {"create", 70, op_create}, {"mkdir", 30, op_mkdir},   {"symlink", 12, op_symlink},
-    {"mknod", 6, op_mknod},    {"link", 20, op_link},     {"unlink", 45, op_unlink},
-    {"rmdir", 15, op_rmdir},   {"rename", 60, op_rename}, {"forget", 10, op_forget},
-    {"lookup", 20, op_lookup}, {NULL, 0, NULL},
+    {"create", {70, 70}, op_create},   {"mkdir", {30, 30}, op_mkdir},
+    {"symlink", {12, 12}, op_symlink}, {"mknod", {6, 6}, op_mknod},
+    {"unnamed", {0, 8}, op_unnamed},   {"link", {20, 20}, op_link},
+    {"unlink", {45, 45}, op_unlink},   {"rmdir", {15, 15}, op_rmdir},
+    {"rename", {60, 60}, op_rename},   {"forget", {10, 10}, op_forget},
+    {"lookup", {20, 20}, op_lookup},   {NULL, {0, 0}, NULL},
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Epochs, snapshots, restores, and looking at the past. */
+#include "tests/sim/cover.h"
+#include "tests/sim/machine.h"
 #include "tests/sim/past.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/verify.h"
@@ -22,6 +24,7 @@ static void op_epoch_end(struct sim *s)
 		r = 0;
 	if (!world_settle(s, "epoch end", r, 0, model_state_ref(s->now)))
 		return;
+	cover(COVER_EPOCH_END);
 	history_durable(&s->history, history_newest(&s->history));
 	if (epoch && epoch != s->epoch - 1)
 		sim_fail(s, "epoch end: %" PRId64 " is closed, %" PRId64 " is open", epoch,
@@ -63,6 +66,8 @@ static void op_snapshot(struct sim *s)
 	}
 	if (epoch != s->epoch - 1)
 		sim_fail(s, "snapshot: of epoch %" PRId64 ", open is %" PRId64, epoch, s->epoch);
+	s->clean = false;
+	cover(COVER_SNAPSHOT);
 	history_snaps_set(&s->snaps, name, epoch);
 	history_add(&s->history, s->now, s->snaps, s->epoch);
 }
@@ -76,6 +81,8 @@ static void op_snapshot_delete(struct sim *s)
 
 	snprintf(text, sizeof(text), "delete snapshot %s", name);
 	if (world_settle(s, text, r, want, model_state_ref(s->now))) {
+		s->clean = false;
+		cover(COVER_SNAPSHOT_DELETE);
 		history_snaps_set(&s->snaps, name, 0);
 		history_add(&s->history, s->now, s->snaps, s->epoch);
 	} else if (want == 0 && s->disk_trouble) {
@@ -160,6 +167,7 @@ static void dry_run(struct sim *s, struct restore *x)
 		return;
 	if (!world_readable(s, "restore dry run", r))
 		return;
+	cover(COVER_RESTORE_DRY);
 	check_told(s, x);
 	world_follow(s, s->now);
 	world_verify(s);
@@ -221,6 +229,17 @@ static void restored(struct sim *s, struct restore *x)
 		sim_fail(s, "restore: undo epoch %" PRId64 ": %s", x->undo, why);
 	model_state_unref(before);
 	s->restores++;
+	s->clean = false;
+	cover(x->npaths == 0   ? COVER_RESTORE_ALL
+	      : x->npaths == 1 ? COVER_RESTORE_ONE
+	                       : COVER_RESTORE_SEVERAL);
+}
+
+/* The epoch before it may have ended for nothing. */
+static void restore_refused(struct sim *s)
+{
+	world_follow(s, s->now);
+	world_verify(s);
 }
 
 static void op_restore(struct sim *s)
@@ -245,12 +264,16 @@ static void op_restore(struct sim *s)
 	} else {
 		r = volume_restore(s->v, x.e->epoch, x.paths, x.npaths, false, past_collect,
 		                   &x.changes, &x.totals, &x.undo);
+		if (r == 0 && s->fenced)
+			sim_fail(s, "restore: it is fenced, and was changed");
 		if (r == 0)
 			restored(s, &x);
+		else if (r == ERR_POISONED && s->fenced)
+			sim_say(s, "restore: it is fenced");
 		else if (!may_fail(s, &x))
 			sim_fail(s, "restore: %s (%s)", err_name(r), err_note_text());
 		else
-			world_verify(s);
+			restore_refused(s);
 	}
 	past_changes_free(&x.changes);
 }
@@ -306,6 +329,7 @@ static void op_diff(struct sim *s)
 		sim_fail(s, "diff %" PRId64 " to %" PRId64 " at /%s: %s", a->epoch, to_epoch,
 		         tree_printable(top), why);
 	}
+	cover_if(r == 0, COVER_DIFF);
 	past_changes_free(&changes);
 }
 
@@ -321,7 +345,7 @@ static void op_when(struct sim *s)
 	time_ns = e->closed_ns + (int64_t)simrng_below(&s->rng, 3) - 1;
 	if (simrng_chance(&s->rng, 300))
 		time_ns += (int64_t)simrng_below(&s->rng, 20 * SIMCLOCK_SECOND);
-	if (time_ns > s->clock.wall_ns)
+	if (time_ns > s->clock.wall_ns && s->profile == 1)
 		return;
 	snprintf(text, sizeof(text), "@%" PRId64 ".%09" PRId64, time_ns / SIMCLOCK_SECOND,
 	         time_ns % SIMCLOCK_SECOND);
@@ -335,6 +359,8 @@ static void op_when(struct sim *s)
 		sim_fail(s,
 		         "when %s: epoch %" PRId64 " at %" PRId64 ", want %" PRId64 " at %" PRId64,
 		         text, epoch, got_ns, e ? e->epoch : 0, e ? e->closed_ns : 0);
+	cover(COVER_WHEN);
+	cover_if(time_ns > s->clock.wall_ns, COVER_WHEN_BACK);
 }
 
 static int no_newer(void *ctx, const struct volume_change *change)
@@ -355,18 +381,48 @@ static void op_log(struct sim *s)
 
 	if (r > 0)
 		sim_fail(s, "log of /%s is not newest first", tree_printable(path));
-	world_readable(s, "log", r);
+	cover_if(world_readable(s, "log", r), COVER_LOG);
+}
+
+static int no_damage(void *ctx, const struct volume_fsck_result *result)
+{
+	struct sim *s = ctx;
+
+	for (size_t i = 0; i < result->nlines; i++)
+		printf("  %s\n", result->lines[i]);
+	if (result->state == VOLUME_FSCK_DAMAGED)
+		sim_fail(s, "fsck: %s: %" PRIu64 " damages", result->check, result->damages);
+	if (result->state == VOLUME_FSCK_SKIPPED && !s->stormy &&
+	    strcmp(result->check, "comparison") != 0)
+		sim_fail(s, "fsck: %s was left out: %s", result->check, err_name(result->error));
+	cover_if(result->state == VOLUME_FSCK_OK && strcmp(result->check, "comparison") == 0,
+	         COVER_FSCK_COMPARE);
+	return 0;
+}
+
+/* A volume that nothing is wrong with has no damage. With another machine's log objects in the
+ * store, or bad weather that changes bytes, that cannot be asked. */
+static void op_fsck(struct sim *s)
+{
+	struct volume_fsck_params p = {.result = no_damage, .ctx = s};
+
+	if (s->stormy || s->disk_fault || s->fenced || machine_overtaken(s))
+		return;
+	p.compare = simrng_chance(&s->rng, 500);
+	if (world_settle(s, "fsck", volume_fsck(s->v, &p), 0, model_state_ref(s->now)))
+		cover(COVER_FSCK);
 }
 
 const struct ops_action ops_past_actions[] = {
-    {"epoch end", 12, op_epoch_end},
-    {"snapshot", 4, op_snapshot},
-    {"snapshot delete", 3, op_snapshot_delete},
-    {"restore", 6, op_restore},
-    {"verify", 4, op_verify},
-    {"verify epoch", 5, op_verify_epoch},
-    {"diff", 6, op_diff},
-    {"when", 8, op_when},
-    {"log", 2, op_log},
-    {NULL, 0, NULL},
+    {"epoch end", {12, 12}, op_epoch_end},
+    {"snapshot", {4, 4}, op_snapshot},
+    {"snapshot delete", {3, 3}, op_snapshot_delete},
+    {"restore", {6, 6}, op_restore},
+    {"verify", {4, 4}, op_verify},
+    {"verify epoch", {5, 5}, op_verify_epoch},
+    {"diff", {6, 6}, op_diff},
+    {"when", {8, 8}, op_when},
+    {"log", {2, 2}, op_log},
+    {"fsck", {0, 2}, op_fsck},
+    {NULL, {0, 0}, NULL},
 };

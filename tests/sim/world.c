@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine, the store, and what must hold after each of their failures.
- *
- * After a crash the volume is opened, read as a whole, and looked for among the moments
- * (history.h): it must be one of them, not before the floor. What an operation that was cut off by
- * the crash would have led to is a moment as well. The model then goes on from what was found.
+ * A run's world: what must hold after each call, the epochs, comparing, the store's weather, and
+ * the run's beginning and end. Machines that fail and come back are machine.c's.
  */
 #include "tests/sim/sim.h"
 
 #include "backend/mem.h"
 #include "tests/lib/testvol.h"
+#include "tests/sim/cover.h"
+#include "tests/sim/machine.h"
 #include "tests/sim/modelops.h"
 #include "tests/sim/verify.h"
+#include "tests/sim/watch.h"
 #include "util/check.h"
 #include "util/err.h"
 
@@ -21,7 +21,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STATE_DIR "/state"
 #define START_NS ((int64_t)1750000000 * SIMCLOCK_SECOND)
 #define MONTH_NS (30 * 24 * SIMCLOCK_HOUR)
 
@@ -46,6 +45,12 @@ static bool is_full(const struct sim *s, int code)
 	return s->params.cache_limit_bytes && code == ERR_NOSPC;
 }
 
+/* Another machine stored what this one would have stored. */
+static bool is_fence(const struct sim *s, int code)
+{
+	return (code == ERR_FENCED && machine_overtaken(s)) || (code == ERR_POISONED && s->fenced);
+}
+
 bool world_readable(struct sim *s, const char *what, int got)
 {
 	if (got == 0)
@@ -59,7 +64,20 @@ bool world_readable(struct sim *s, const char *what, int got)
 
 /* ---- epochs ---- */
 
-static void close_epochs(struct sim *s, int64_t until, struct model_state *before)
+/* It ended now, or when the clock was set back, right after the one before it. */
+static void check_end(struct sim *s, int64_t epoch, int64_t closed_ns)
+{
+	const struct history_epoch *last = history_epoch(&s->history, epoch - 1);
+	bool back = last && s->clock.wall_ns <= last->closed_ns;
+	int64_t want_ns = back ? last->closed_ns + 1 : s->clock.wall_ns;
+
+	if (s->profile > 1 && closed_ns != want_ns)
+		sim_fail(s, "epoch %" PRId64 " ended at %" PRId64 ", want %" PRId64, epoch,
+		         closed_ns, want_ns);
+	cover_if(back, COVER_EPOCH_BACK);
+}
+
+void world_close_epochs(struct sim *s, int64_t until, struct model_state *before, bool recovered)
 {
 	for (int64_t e = s->epoch; e < until; e++) {
 		struct model_state *state = e == s->epoch ? before : s->now;
@@ -81,6 +99,11 @@ static void close_epochs(struct sim *s, int64_t until, struct model_state *befor
 		}
 		if (r != 0 || closed_epoch != e)
 			sim_fail(s, "when %s: %s, epoch %" PRId64, text, err_name(r), closed_epoch);
+		if (history_epoch(&s->history, e - 1) &&
+		    closed_ns <= history_epoch(&s->history, e - 1)->closed_ns)
+			sim_fail(s, "epoch %" PRId64 " ended before the one before it", e);
+		if (!recovered && !s->disk_trouble)
+			check_end(s, e, closed_ns);
 		history_add(&s->history, state, s->snaps, e + 1);
 		history_close_epoch(&s->history, e, closed_ns, state);
 		sim_say(s, "epoch %" PRId64 " closed", e);
@@ -99,7 +122,7 @@ void world_follow(struct sim *s, struct model_state *before)
 	if (st.epoch < s->epoch)
 		sim_fail(s, "epoch went from %" PRId64 " to %" PRId64, s->epoch, st.epoch);
 	if (st.epoch > s->epoch)
-		close_epochs(s, st.epoch, before);
+		world_close_epochs(s, st.epoch, before, false);
 	if (st.stored_epoch >= st.epoch || st.stored_epoch < s->stored_epoch)
 		sim_fail(s, "stored epoch %" PRId64 " after %" PRId64 ", open is %" PRId64,
 		         st.stored_epoch, s->stored_epoch, st.epoch);
@@ -107,8 +130,17 @@ void world_follow(struct sim *s, struct model_state *before)
 	if (e)
 		history_stored(&s->history, e->moment);
 	s->stored_epoch = st.stored_epoch;
-	if (st.state == VOLUME_ERROR && !s->disk_fault)
+	if (st.state == VOLUME_ERROR && st.error == ERR_FENCED && machine_overtaken(s)) {
+		if (!s->fenced)
+			sim_say(s, "fenced: %s", st.error_note);
+		cover_if(!s->fenced, COVER_FENCED_LIVE);
+		s->fenced = true;
+	} else if (st.state == VOLUME_ERROR && !s->disk_fault) {
 		sim_fail(s, "status: %s (%s)", err_name(st.error), st.error_note);
+	} else if (s->fenced && !s->disk_fault) {
+		sim_fail(s, "it was fenced, and its state is %d now, error %s", (int)st.state,
+		         err_name(st.error));
+	}
 }
 
 bool world_settle(struct sim *s, const char *what, int got, int want, struct model_state *after)
@@ -120,11 +152,16 @@ bool world_settle(struct sim *s, const char *what, int got, int want, struct mod
 		s->disk_trouble = true;
 		if (want == 0)
 			history_add(&s->history, after, s->snaps, s->epoch);
-	} else if (got != want && !is_weather(s, got) && !is_full(s, got)) {
+	} else if (got != want && !is_weather(s, got) && !is_full(s, got) && !is_fence(s, got)) {
 		sim_fail(s, "%s: %s (%s), want %s", what, err_name(got), got ? err_note_text() : "",
 		         err_name(want));
 	}
 	sim_say(s, "%s: %s", what, got ? err_name(got) : "ok");
+	if (happened && s->fenced && tree_hash(after) != tree_hash(before))
+		sim_fail(s, "%s: it is fenced, and was changed", what);
+	cover_if(want == 0 && got == ERR_POISONED && s->fenced, COVER_FENCED_POISONED);
+	cover_if(s->disk_trouble && simdisk_fault_hit(s->disk), COVER_DISK_FAULT);
+	s->clean = s->clean && !(happened && after != before);
 	if (happened)
 		s->now = after;
 	if (!s->disk_trouble)
@@ -137,7 +174,7 @@ bool world_settle(struct sim *s, const char *what, int got, int want, struct mod
 
 /* ---- comparing ---- */
 
-static int observe(struct sim *s, int64_t at, struct model_state **ret)
+int world_observe(struct sim *s, int64_t at, struct model_state **ret)
 {
 	char why[TREE_WHY_BYTES];
 	int r = verify_observe(s->v, at, &s->rng, ret, why);
@@ -147,7 +184,7 @@ static int observe(struct sim *s, int64_t at, struct model_state **ret)
 	return r;
 }
 
-static void check_status(struct sim *s)
+void world_check_status(struct sim *s)
 {
 	struct volume_status st;
 	uint64_t files = 0, folders = 0, bytes = 0;
@@ -180,7 +217,7 @@ void world_verify(struct sim *s)
 	struct history_snaps *snaps = NULL;
 	char why[TREE_WHY_BYTES];
 
-	if (!world_readable(s, "verify", observe(s, VOLUME_NOW, &got)))
+	if (!world_readable(s, "verify", world_observe(s, VOLUME_NOW, &got)))
 		return;
 	if (!tree_same(s->now, got, TREE_EXACT, why))
 		sim_fail(s, "now: %s", why);
@@ -189,8 +226,9 @@ void world_verify(struct sim *s)
 	    !history_snaps_same(s->snaps, snaps))
 		sim_fail(s, "snapshots: %zu, want %zu", snaps->n, s->snaps->n);
 	history_snaps_unref(snaps);
-	check_status(s);
+	world_check_status(s);
 	s->verified++;
+	cover(COVER_VERIFY);
 }
 
 /* May this epoch have been forgotten? */
@@ -206,7 +244,7 @@ void world_verify_epoch(struct sim *s, const struct history_epoch *e)
 {
 	struct model_state *got = NULL;
 	char why[TREE_WHY_BYTES];
-	int r = observe(s, e->epoch, &got);
+	int r = world_observe(s, e->epoch, &got);
 
 	if (r == ERR_NOHISTORY && may_expire(s, e)) {
 		if (s->clock.wall_ns - e->closed_ns < MONTH_NS)
@@ -222,186 +260,36 @@ void world_verify_epoch(struct sim *s, const struct history_epoch *e)
 		         why);
 	model_state_unref(got);
 	s->verified++;
+	cover(COVER_VERIFY_EPOCH);
 }
 
-/* ---- opening ---- */
+/* ---- the store's weather ---- */
 
-static void set_weather(struct sim *s)
+void world_set_weather(struct sim *s)
 {
 	fault_configure(s->store, &s->weather);
 	s->stormy = s->weather.fail || s->weather.lost_reply || s->weather.truncate ||
 	            s->weather.corrupt || s->weather.stale_list || s->weather.down;
 }
 
+void world_pass(struct sim *s, int64_t ns)
+{
+	simclock_advance(&s->clock, ns);
+	if (s->peer)
+		simclock_advance(&s->peer->clock, ns);
+}
+
+void world_calm(struct sim *s)
+{
+	memset(&s->weather, 0, sizeof(s->weather));
+	world_set_weather(s);
+}
+
 void world_fair(struct sim *s)
 {
-	memset(&s->weather, 0, sizeof(s->weather));
-	set_weather(s);
+	world_calm(s);
 	/* Whoever waits before trying again has waited long enough. */
-	simclock_advance(&s->clock, 300 * SIMCLOCK_SECOND);
-}
-
-static int try_open(struct sim *s)
-{
-	s->params.io = simdisk_io(s->disk);
-	s->params.store = s->store;
-	return testvol_open(&s->params, &s->v);
-}
-
-/* Go on from what was recovered: the number of every inode is the volume's, and nothing without a
- * name is left. */
-static void adopt(struct sim *s, struct model_state *got)
-{
-	model_state_unref(s->now);
-	s->now = got;
-}
-
-static void explain_loss(struct sim *s, uint64_t floor, const struct model_state *got)
-{
-	uint64_t newest = history_newest(&s->history);
-	char why[TREE_WHY_BYTES];
-	uint64_t shown = 0;
-
-	for (uint64_t i = newest + 1; i-- > floor && shown < 4; shown++) {
-		const struct history_moment *m = history_moment(&s->history, i);
-
-		if (tree_same(m->state, got, TREE_ANY_CTIME, why))
-			snprintf(why, sizeof(why), "same files");
-		fprintf(stderr, "  moment %" PRIu64 " (epoch %" PRId64 "): %s\n", i, m->epoch, why);
-	}
-	if (shown == 4 &&
-	    !tree_same(history_moment(&s->history, floor)->state, got, TREE_ANY_CTIME, why))
-		fprintf(stderr, "  floor %" PRIu64 ": %s\n", floor, why);
-	for (uint64_t i = floor; i-- > s->history.first;)
-		if (tree_same(history_moment(&s->history, i)->state, got, TREE_ANY_CTIME, why)) {
-			fprintf(stderr, "  it is moment %" PRIu64 ", before the floor\n", i);
-			break;
-		}
-}
-
-/* The volume is open again: which moment is it? */
-static uint64_t recover(struct sim *s, uint64_t floor)
-{
-	struct model_state *got = NULL;
-	struct history_snaps *snaps = NULL;
-	struct volume_status st;
-	uint64_t moment;
-	char why[TREE_WHY_BYTES];
-	int r = volume_status(s->v, &st);
-
-	if (r == 0)
-		r = observe(s, VOLUME_NOW, &got);
-	if (r == 0)
-		r = verify_snaps(s->v, &snaps);
-	if (r != 0)
-		sim_fail(s, "reading after recovery: %s (%s)", err_name(r), err_note_text());
-	if (!verify_nlinks(got, why))
-		sim_fail(s, "after recovery: %s", why);
-	if (!history_match(&s->history, floor, got, snaps, st.epoch, &moment)) {
-		explain_loss(s, floor, got);
-		sim_fail(s,
-		         "recovered to epoch %" PRId64 ", %zu snapshots: none of moments %" PRIu64
-		         " to %" PRIu64,
-		         st.epoch, snaps->n, floor, history_newest(&s->history));
-	}
-	sim_say(s, "recovered moment %" PRIu64 " of %" PRIu64 " to %" PRIu64, moment, floor,
-	        history_newest(&s->history));
-	history_rewind(&s->history, moment);
-	adopt(s, got);
-	history_snaps_unref(s->snaps);
-	s->snaps = snaps;
-	/* Of a call that was cut off, the end of an epoch may have been kept though nobody saw it.
-	 */
-	s->epoch = s->history.nepochs ? s->history.epochs[s->history.nepochs - 1].epoch + 1
-	                              : history_moment(&s->history, moment)->epoch;
-	if (st.epoch > s->epoch)
-		close_epochs(s, st.epoch, s->now);
-	history_add(&s->history, s->now, s->snaps, s->epoch);
-	s->stored_epoch = st.stored_epoch;
-	check_status(s);
-	return moment;
-}
-
-/* Open with a fair store and disk; sometimes not at the first try. */
-static void open_again(struct sim *s, enum sim_crash how)
-{
-	int r;
-
-	for (int tries = simrng_chance(&s->rng, 250) ? 1 + (int)simrng_below(&s->rng, 3) : 0;
-	     tries > 0; tries--) {
-		/* A crash while recovering. */
-		simdisk_freeze_after(s->disk, 1 + simrng_below(&s->rng, 40));
-		r = try_open(s);
-		if (r != 0 && r != ERR_IO && r != ERR_POISONED)
-			sim_fail(s, "open with a dying disk: %s (%s)", err_name(r),
-			         err_note_text());
-		if (r == 0) {
-			simdisk_freeze(s->disk);
-			volume_close(s->v);
-			s->v = NULL;
-		}
-		if (how == SIM_KILL)
-			simdisk_kill(s->disk);
-		else
-			simdisk_power_cut(s->disk, &s->disk_rng);
-	}
-	r = try_open(s);
-	if (r != 0)
-		sim_fail(s, "open after crash: %s (%s)", err_name(r), err_note_text());
-}
-
-void world_crash(struct sim *s, enum sim_crash how)
-{
-	static const char *const names[] = {"kill", "power cut", "lost machine"};
-	uint64_t floor = how == SIM_LOST ? s->history.stored_floor : s->history.local_floor;
-
-	sim_say(s, "%s", names[how]);
-	s->crashes++;
-	simdisk_freeze(s->disk);
-	memset(&s->weather, 0, sizeof(s->weather));
-	s->weather.down = true;
-	set_weather(s);
-	volume_close(s->v);
-	s->v = NULL;
-	if (how == SIM_KILL) {
-		simdisk_kill(s->disk);
-	} else if (how == SIM_POWER) {
-		simdisk_power_cut(s->disk, &s->disk_rng);
-	} else {
-		simdisk_free(s->disk);
-		s->disk = simdisk_new(&s->clock.base);
-	}
-	s->disk_fault = s->disk_trouble = false;
-	s->params.takeover = how == SIM_LOST;
-	world_fair(s);
-	open_again(s, how);
-	s->params.takeover = false;
-	floor = recover(s, floor);
-	/* What outlived a power cut outlives the next; what a killed process left in the kernel's
-	 * memory need not. */
-	if (how == SIM_LOST)
-		history_stored(&s->history, floor);
-	else if (how == SIM_POWER)
-		history_durable(&s->history, floor);
-}
-
-void world_reopen(struct sim *s)
-{
-	uint64_t newest = history_newest(&s->history);
-	int r = volume_close(s->v);
-
-	s->v = NULL;
-	sim_say(s, "reopen");
-	if (r != 0)
-		sim_fail(s, "close: %s (%s)", err_name(r), err_note_text());
-	/* Nothing is unsynced after a clean close. */
-	if (simrng_chance(&s->rng, 500))
-		simdisk_power_cut(s->disk, &s->disk_rng);
-	world_fair(s);
-	r = try_open(s);
-	if (r != 0)
-		sim_fail(s, "open: %s (%s)", err_name(r), err_note_text());
-	history_durable(&s->history, recover(s, newest));
+	world_pass(s, 300 * SIMCLOCK_SECOND);
 }
 
 /* ---- the beginning and the end ---- */
@@ -450,28 +338,54 @@ static void first_state(struct sim *s)
 	history_add(&s->history, s->now, s->snaps, s->epoch);
 }
 
+/* Its own chance and clock; nothing else yet. Wall clocks of two machines rarely agree. */
+static void begin_machine(struct sim *s, uint64_t seed, int64_t wall_ns)
+{
+	simrng_init(&s->rng, seed);
+	simrng_init(&s->volume_rng, seed ^ UINT64_C(0x5afe));
+	simrng_init(&s->disk_rng, seed ^ UINT64_C(0xd15c));
+	simclock_init(&s->clock, wall_ns);
+	s->clock.tick_ns = SIMCLOCK_MS / 10;
+	s->params.clock = &s->clock.base;
+	s->params.rng = &s->volume_rng.base;
+	s->params.state_dir = STATE_DIR;
+}
+
+static void begin_peer(struct sim *s)
+{
+	static const int64_t most[] = {SIMCLOCK_SECOND, 3 * SIMCLOCK_HOUR, 20000 * SIMCLOCK_HOUR};
+	struct fault_config fair = {.seed = ~s->seed};
+	struct sim *peer = s->peer;
+	int64_t off;
+
+	begin_machine(peer, s->seed ^ UINT64_C(0x2ead), 0);
+	off = (int64_t)simrng_below(&peer->rng, (uint64_t)most[simrng_below(&peer->rng, 3)]);
+	peer->clock.wall_ns = s->clock.wall_ns + (simrng_chance(&peer->rng, 500) ? off : -off);
+	peer->watch = s->watch;
+	peer->asked = watch_connect(s->watch, peer, &fair, &peer->store);
+	choose_settings(peer);
+	peer->long_jumps = s->long_jumps;
+	peer->folders_base = s->folders_base;
+	s->rivals = simrng_chance(&peer->rng, 500);
+	peer->rivals = s->rivals;
+}
+
 void world_start(struct sim *s)
 {
 	struct fault_config fair = {.seed = s->seed};
 	int r;
 
-	simrng_init(&s->rng, s->seed);
-	simrng_init(&s->volume_rng, s->seed ^ UINT64_C(0x5afe));
-	simrng_init(&s->disk_rng, s->seed ^ UINT64_C(0xd15c));
-	simclock_init(&s->clock, START_NS + (int64_t)simrng_below(&s->rng, 1000) * SIMCLOCK_HOUR);
-	s->clock.tick_ns = SIMCLOCK_MS / 10;
-	s->disk = simdisk_new(&s->clock.base);
+	begin_machine(s, s->seed, 0);
+	s->clock.wall_ns = START_NS + (int64_t)simrng_below(&s->rng, 1000) * SIMCLOCK_HOUR;
+	s->disk = machine_disk(s);
 	s->mem = mem_new();
 	CHECK(s->mem);
-	s->store = fault_new(mem_share(s->mem), &fair);
-	CHECK(s->store);
-	s->params.clock = &s->clock.base;
-	s->params.rng = &s->volume_rng.base;
-	s->params.state_dir = STATE_DIR;
 	choose_settings(s);
 	r = testvol_init(s->mem, &s->volume_rng.base, s->clock.wall_ns);
+	s->watch = watch_new(s, s->mem);
+	s->asked = watch_connect(s->watch, s, &fair, &s->store);
 	if (r == 0)
-		r = try_open(s);
+		r = machine_open(s);
 	if (r != 0)
 		sim_fail(s, "first open: %s (%s)", err_name(r), err_note_text());
 	first_state(s);
@@ -479,22 +393,58 @@ void world_start(struct sim *s)
 	r = volume_sync(s->v, -1, NULL, NULL, NULL);
 	world_settle(s, "first sync", r, 0, model_state_ref(s->now));
 	history_stored(&s->history, history_newest(&s->history));
+	if (s->peer)
+		begin_peer(s);
+}
+
+/* Everything is stored, and the store alone has it. */
+static void end_with_store(struct sim *s)
+{
+	int r;
+
+	world_fair(s);
+	r = volume_sync(s->v, -1, NULL, NULL, NULL);
+	if (!world_settle(s, "last sync", r, 0, model_state_ref(s->now)))
+		sim_fail(s, "the last sync: %s (%s)", err_name(r), err_note_text());
+	history_stored(&s->history, history_newest(&s->history));
+	world_crash(s, SIM_LOST);
+}
+
+static void end_machine(struct sim *s)
+{
+	int r;
+
+	if (s->v && (s->disk_fault || s->fenced))
+		world_crash(s, SIM_KILL);
+	if (!s->v)
+		return;
+	if (s->profile > 1 && !machine_overtaken(s))
+		end_with_store(s);
+	world_verify(s);
+	r = volume_close(s->v);
+	s->v = NULL;
+	if (r != 0)
+		sim_fail(s, "close at the end: %s (%s)", err_name(r), err_note_text());
+}
+
+static void free_machine(struct sim *s)
+{
+	simdisk_free(s->disk);
+	blob_free(s->asked);
+	history_done(&s->history);
+	history_snaps_unref(s->snaps);
+	model_state_unref(s->now);
+	machine_forget_common(s);
 }
 
 void world_end(struct sim *s)
 {
-	int r;
-
-	if (s->disk_fault)
-		world_crash(s, SIM_KILL);
-	world_verify(s);
-	r = volume_close(s->v);
-	if (r != 0)
-		sim_fail(s, "close at the end: %s (%s)", err_name(r), err_note_text());
-	simdisk_free(s->disk);
-	blob_free(s->store);
+	end_machine(s);
+	if (s->peer) {
+		end_machine(s->peer);
+		free_machine(s->peer);
+	}
+	free_machine(s);
+	watch_free(s->watch);
 	blob_free(s->mem);
-	history_done(&s->history);
-	history_snaps_unref(s->snaps);
-	model_state_unref(s->now);
 }

@@ -61,13 +61,17 @@ must() {
 	[ "$failed" = 0 ] || exit 1
 }
 
+# Progress is not an error.
+drop_progress() {
+	sed -i '/^amberfs: /!{/^[a-z]*: .* of /d}' "$work/err"
+}
+
 # wants CODE WORDS NAME COMMAND...: it ends with CODE, and says WORDS in the one line on stderr that begins with "amberfs: ".
 wants() {
 	local code=$1 words=$2 name=$3 got=0
 	shift 3
 	timeout 120 "$@" >"$work/out" 2>"$work/err" || got=$?
-	# progress is not an error
-	sed -i '/^[a-z]*: .* of /d' "$work/err"
+	drop_progress
 	if [ "$got" -ne "$code" ]; then
 		fail "$name: exit $got instead of $code: $(cat "$work/err")"
 	elif [ "$code" -ne 0 ] && [ "$(wc -l <"$work/err")" -ne 1 ]; then
@@ -85,16 +89,26 @@ is_mounted() {
 	awk -v at="$1" '$5 == at {found = 1} END {exit !found}' /proc/self/mountinfo
 }
 
-# The process that serves the mountpoint $1: the one with `mount` and the mountpoint among its words.
-daemon_pid() {
-	local dir
+# The processes that serve the mountpoint $1, or begin to: those with `mount` and the mountpoint among their words. One a line.
+daemon_pids() {
+	local dir words name verb place word
 	for dir in /proc/[0-9]*; do
-		if tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | awk -v at="$1" '
-			$0 == "mount" {verb = 1} $0 == at {place = 1} END {exit !(verb && place)}'; then
-			# a timeout(1) around it has the same words
-			[ "$(cat "$dir/comm")" = timeout ] || echo "${dir#/proc/}"
-		fi
-	done 2>/dev/null | head -n 1
+		# a process may be gone by now
+		{ mapfile -d '' words <"$dir/cmdline"; } 2>/dev/null || continue
+		verb='' place=''
+		for word in "${words[@]}"; do
+			[ "$word" != mount ] || verb=1
+			[ "$word" != "$1" ] || place=1
+		done
+		[ -n "$verb$place" ] && [ "$verb" = "$place" ] || continue
+		# a timeout(1) around it has the same words
+		{ read -r name <"$dir/comm"; } 2>/dev/null || continue
+		[ "$name" = timeout ] || echo "${dir#/proc/}"
+	done
+}
+
+daemon_pid() {
+	daemon_pids "$1" | head -n 1
 }
 
 # Until the process $1 is gone; one that nobody reaps is as good as gone.
@@ -123,10 +137,13 @@ story_end() {
 		for at in "$work"/mnt*; do
 			pid=$(daemon_pid "$at")
 			[ -z "$pid" ] || kill -KILL "$pid"
+			is_mounted "$at" || continue
+			# it may be one that answers nobody any more: this ends its connection
+			umount -c -f "$at" 2>/dev/null
 			! is_mounted "$at" || fusermount3 -uz "$at" 2>/dev/null || umount -l "$at"
 		done
 		for pid in "${pids[@]}"; do
-			kill -KILL "$pid" 2>/dev/null
+			{ kill -KILL "$pid" && wait "$pid"; } 2>/dev/null
 		done
 		[ -z "$s3_dir" ] || "$story_here/../backend/servers/ceph-rgw.sh" stop "$s3_dir"
 		if [ "$code" -ne 0 ] && [ "$code" -ne 77 ] && [ -n "${STORY_KEEP:-}" ]; then

@@ -108,7 +108,7 @@ leave() {
 try_mount() {
 	code=0
 	timeout 60 "$AMBERFS" mount -o epoch=1 "$store" "$mnt" >"$work/out" 2>"$work/err" || code=$?
-	sed -i '/^[a-z]*: .* of /d' "$work/err"
+	drop_progress
 	[ $code = 0 ] || { [ "$(wc -l <"$work/err")" = 1 ] && grep -q '^amberfs: ' "$work/err"; } || code=bad
 }
 

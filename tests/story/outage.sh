@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The store goes away: while working, while unmounting, before mounting, in the middle of uploads. Between the daemon and the
-# server is a proxy that is stopped (a dead line) or killed (connections refused).
+# A real server goes away: while working, while unmounting, before mounting. Between the daemon and the server is a proxy that is stopped
+# (a dead line) or killed (connections refused). What a store can answer that is wrong, and uploads that are resumed: badstore.sh.
 . "$(dirname "$0")/common.bash"
 
 proxy_pid=
 
 proxy_start() {
 	local i
-	python3 "$story_here/proxy.py" $proxy_port $s3_port "$@" 2>>"$work/proxy.log" &
+	python3 "$story_here/proxy.py" $proxy_port "$s3_port" 2>>"$work/proxy.log" &
 	proxy_pid=$!
 	pids+=("$proxy_pid")
 	for ((i = 0; i < 100; i++)); do
@@ -35,17 +35,6 @@ same_files() {
 	diff -rq "$work/want" "$mnt"
 }
 
-# Until no more than $1 bytes wait; before is how many.
-wait_below() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		before=$(status_of pending_bytes)
-		[ "$before" -gt "$1" ] || return 0
-	done
-	echo "$before bytes wait"
-	return 1
-}
-
 fast_writes() {
 	local start=$SECONDS
 	write "$1" 512 && write "$1.more" 64 && same_files || return 1
@@ -59,7 +48,7 @@ s3:*) ;;
 *) skip "needs the server" ;;
 esac
 proxy_port=$((s3_port == 19999 ? 10000 : s3_port + 1))
-store="s3://story/volume?endpoint=https://127.0.0.1:$proxy_port&retries=2"
+store="s3://story/volume?endpoint=https://127.0.0.1:$proxy_port&retries=0"
 mkdir "$work/want"
 must "the line is up" proxy_start
 story_init
@@ -71,7 +60,6 @@ must "sync" "$AMBERFS" sync --timeout 60 "$mnt"
 proxy_kill
 check "work goes on while the store refuses" fast_writes refused
 check "status says offline" wait_status state offline 60
-check "fsync works offline" fast_writes offline
 wants 4 'reached' "sync says that the store is away" "$AMBERFS" sync --timeout 3 "$mnt"
 check "something waits" test "$(status_of pending_bytes)" -gt 500000
 must "the line is back" proxy_start
@@ -83,14 +71,13 @@ check "all is right" same_files
 kill -STOP "$proxy_pid"
 check "work goes on on a dead line" fast_writes dead
 check "status says so in time" wait_status state offline 150
-check "work still goes on" fast_writes dead-still
 kill -CONT "$proxy_pid"
 must "sync when the line lives again" "$AMBERFS" sync --timeout 120 "$mnt"
 check "status is clean again" wait_status state clean 30
 
 # away at umount
 proxy_kill
-must "a file that is not stored" write unstored 3000
+must "a file that is not stored" write unstored 1000
 wants 4 "not unmounted.*not stored.*--no-wait" "umount says what to do" "$AMBERFS" umount "$mnt"
 check "it is still mounted" same_files
 check "umount --no-wait" timeout 60 "$AMBERFS" umount --no-wait "$mnt"
@@ -107,20 +94,6 @@ must "the next mount" volume_mount -o epoch=1
 check "nothing was lost" same_files
 must "and stores the rest" "$AMBERFS" sync --timeout 60 "$mnt"
 
-# in the middle of uploads, on a slow line
-proxy_kill
-must "a slow line" proxy_start 3000000
-must "more than goes up at once" write large 50000
-must "some of it is stored" wait_below 45000000
-kill_daemon
-check "killed with $before bytes to store" test "$before" -gt 8000000
-proxy_kill
-must "a good line" proxy_start
-must "mount over the dead mount" volume_mount -o epoch=1
-now=$(status_of pending_bytes)
-check "what was stored is not stored again" test "$now" -le $((before + 1000000))
-check "what was written is there" same_files
-must "sync" "$AMBERFS" sync --timeout 120 "$mnt"
 kill_daemon
 rm -rf "$AMBERFS_STATE_DIR"
 mkdir "$AMBERFS_STATE_DIR"

@@ -1,22 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""proxy.py PORT TARGET-PORT [BYTES/S]: a piece of network that can be cut: passes TCP connections on while it runs; with a third
-word never more than so many bytes a second from the client. Stopped by a signal it is a line that went dead; killed, a host that refuses."""
+"""proxy.py PORT TARGET-PORT: a piece of network that can be cut: passes TCP connections on while it runs. Stopped by a signal it is a
+line that went dead; killed, a host that refuses."""
 import socket
 import sys
 import threading
-import time
 
 
-def pump(source, sink, rate):
+def pump(source, sink):
     try:
         while True:
             data = source.recv(65536)
             if not data:
                 break
             sink.sendall(data)
-            if rate:
-                time.sleep(len(data) / rate)
     except OSError:
         pass
     for s in (source, sink):
@@ -28,7 +25,6 @@ def pump(source, sink, rate):
 
 def main():
     port, target = int(sys.argv[1]), int(sys.argv[2])
-    rate = float(sys.argv[3]) if len(sys.argv) > 3 else 0
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", port))
@@ -40,8 +36,8 @@ def main():
             except OSError:
                 client.close()
                 continue
-            threading.Thread(target=pump, args=(client, there, rate), daemon=True).start()
-            threading.Thread(target=pump, args=(there, client, 0), daemon=True).start()
+            threading.Thread(target=pump, args=(client, there), daemon=True).start()
+            threading.Thread(target=pump, args=(there, client), daemon=True).start()
 
 
 main()

@@ -195,6 +195,7 @@ static void synced_survives(void)
 		TEST_OK(file_sync(f));
 		TEST_OK(fileio_rename(io, "/d/tmp", "/d/f"));
 		TEST_OK(fileio_sync_dir(io, "/d"));
+		TEST_OK(fileio_sync_dir(io, "/"));
 		file_close(f);
 		simdisk_power_cut(d, &rng);
 		f = must_open(d, "/d/f", FILE_WRITE);
@@ -220,7 +221,7 @@ static void names_survive_in_order(void)
 		struct simdisk *d = disk_new();
 		const struct fileio *io = simdisk_io(d);
 		struct file_info info;
-		char path[8];
+		char path[16];
 		int n = 0;
 
 		for (int i = 0; i < 5; i++) {
@@ -243,6 +244,181 @@ static void names_survive_in_order(void)
 	for (int i = 0; i < 6; i++)
 		distinct += lengths[i] > 0;
 	TEST_CHECK(distinct == 6);
+}
+
+/* Four synced sectors, then two writes that overlap in the middle ones. Every sector is one of those
+ * it can be, on its own: any subset of a write may arrive, also the later write without the earlier
+ * one, and the other way round. */
+static void writes_are_reordered(void)
+{
+	static const char olds[] = "0000", first[] = "1110", second[] = "0222";
+	bool seen[256] = {false};
+	int distinct = 0;
+	struct simrng rng;
+
+	simrng_init(&rng, 29);
+	for (int round = 0; round < 4000; round++) {
+		struct simdisk *d = disk_new();
+		struct file *f = must_open(d, "/f", FILE_WRITE | FILE_CREATE);
+		uint8_t data[2048], out[2048];
+		unsigned pattern = 0;
+
+		memset(data, '0', sizeof(data));
+		TEST_OK(file_pwrite(f, data, 2048, 0));
+		TEST_OK(file_sync(f));
+		TEST_OK(fileio_sync_dir(simdisk_io(d), "/"));
+		memset(data, '1', sizeof(data));
+		TEST_OK(file_pwrite(f, data, 1536, 0));
+		memset(data, '2', sizeof(data));
+		TEST_OK(file_pwrite(f, data, 1536, 512));
+		simdisk_power_cut(d, &rng);
+		file_close(f);
+		f = must_open(d, "/f", FILE_READ);
+		TEST_OK(file_pread_all(f, out, 2048, 0));
+		for (unsigned s = 0; s < 4; s++) {
+			char is = (char)out[s * 512];
+
+			memset(data, is, 512);
+			TEST_MEM(out + s * 512, data, 512);
+			TEST_CHECK(is == olds[s] || is == first[s] || is == second[s]);
+			pattern = pattern * 4 + (unsigned)(is - '0');
+		}
+		seen[pattern % 256] = true;
+		file_close(f);
+		simdisk_free(d);
+	}
+	for (int i = 0; i < 256; i++)
+		distinct += seen[i];
+	/* 2 versions of the outer sectors, 3 of the inner ones: nearly all of their mixtures */
+	TEST_CHECK(distinct > 30 && distinct <= 2 * 3 * 3 * 2);
+	/* the later write without the earlier one, and only inner sectors of both */
+	TEST_CHECK(seen[0 * 64 + 2 * 16 + 2 * 4 + 2] && seen[0 * 64 + 1 * 16 + 2 * 4 + 0]);
+}
+
+/* What was written behind the end: all of it, none, the length with the bytes, and the length
+ * without them. */
+static void length_without_bytes(void)
+{
+	int whole = 0, none = 0, zeros = 0;
+	struct simrng rng;
+
+	simrng_init(&rng, 31);
+	for (int round = 0; round < 400; round++) {
+		struct simdisk *d = disk_new();
+		struct file *f = must_open(d, "/f", FILE_WRITE | FILE_CREATE);
+		uint8_t out[600];
+		uint64_t size;
+
+		TEST_OK(file_pwrite(f, "a", 1, 0));
+		TEST_OK(file_sync(f));
+		TEST_OK(fileio_sync_dir(simdisk_io(d), "/"));
+		memset(out, 'b', sizeof(out));
+		TEST_OK(file_pwrite(f, out, 100, 500));
+		simdisk_set_orderly(d, round % 2);
+		simdisk_power_cut(d, &rng);
+		file_close(f);
+		f = must_open(d, "/f", FILE_READ);
+		TEST_OK(file_size(f, &size));
+		TEST_OK(file_pread_all(f, out, (size_t)size, 0));
+		TEST_CHECK(out[0] == 'a');
+		none += size == 1;
+		whole += size == 600 && out[500] == 'b' && out[599] == 'b';
+		if (size == 600 && out[500] == 0 && out[599] == 0) {
+			TEST_CHECK(round % 2 == 0);
+			zeros++;
+		}
+		file_close(f);
+		simdisk_free(d);
+	}
+	TEST_CHECK(whole > 0 && none > 0 && zeros > 0);
+}
+
+static bool is_there(struct simdisk *d, const char *path)
+{
+	struct file_info info;
+
+	return fileio_stat(simdisk_io(d), path, &info) == 0;
+}
+
+static void touch(struct simdisk *d, const char *path)
+{
+	file_close(must_open(d, path, FILE_WRITE | FILE_CREATE));
+}
+
+static struct simdisk *disk_with_folders(void)
+{
+	struct simdisk *d = disk_new();
+
+	TEST_OK(fileio_mkdir(simdisk_io(d), "/a"));
+	TEST_OK(fileio_mkdir(simdisk_io(d), "/b"));
+	TEST_OK(fileio_sync_dir(simdisk_io(d), "/"));
+	return d;
+}
+
+/* Changes of two folders: each may survive without the other, in both orders, unless the disk is
+ * orderly. Syncing one folder says nothing of the other, nor of its own name. */
+static void folders_are_independent(void)
+{
+	bool seen[2][4] = {{false}};
+	int lost = 0, unnamed = 0;
+	struct simrng rng;
+
+	simrng_init(&rng, 37);
+	for (int round = 0; round < 600; round++) {
+		struct simdisk *d = disk_with_folders();
+
+		simdisk_set_orderly(d, round % 2);
+		touch(d, "/a/1");
+		touch(d, "/b/2");
+		simdisk_power_cut(d, &rng);
+		seen[round % 2][is_there(d, "/a/1") + 2 * is_there(d, "/b/2")] = true;
+		simdisk_free(d);
+		d = disk_with_folders();
+		touch(d, "/a/1");
+		TEST_OK(fileio_mkdir(simdisk_io(d), "/b/new"));
+		touch(d, "/b/new/2");
+		TEST_OK(fileio_sync_dir(simdisk_io(d), "/b/new"));
+		simdisk_power_cut(d, &rng);
+		lost += !is_there(d, "/a/1");
+		unnamed += !is_there(d, "/b/new");
+		TEST_CHECK(is_there(d, "/b/new/2") == is_there(d, "/b/new"));
+		simdisk_free(d);
+	}
+	TEST_CHECK(seen[0][0] && seen[0][1] && seen[0][2] && seen[0][3]);
+	TEST_CHECK(seen[1][0] && seen[1][1] && !seen[1][2] && seen[1][3]);
+	TEST_CHECK(lost > 0 && unnamed > 0);
+}
+
+/* A rename from folder to folder happened in both or in neither; with it stands or falls what came
+ * later in either, and a sync of one of them covers it and what it needs. */
+static void moves_are_whole(void)
+{
+	int moved = 0, kept = 0;
+	struct simrng rng;
+
+	simrng_init(&rng, 41);
+	for (int round = 0; round < 400; round++) {
+		struct simdisk *d = disk_with_folders();
+		const struct fileio *io = simdisk_io(d);
+		bool synced = round % 4 == 0;
+
+		touch(d, "/a/1");
+		TEST_OK(fileio_sync_dir(io, "/a"));
+		touch(d, "/a/0");
+		TEST_OK(fileio_rename(io, "/a/1", "/b/1"));
+		touch(d, "/b/2");
+		if (synced)
+			TEST_OK(fileio_sync_dir(io, "/b"));
+		simdisk_power_cut(d, &rng);
+		TEST_CHECK(is_there(d, "/a/1") != is_there(d, "/b/1"));
+		TEST_CHECK(is_there(d, "/b/1") || !is_there(d, "/b/2"));
+		TEST_CHECK(is_there(d, "/a/0") || !is_there(d, "/b/1"));
+		TEST_CHECK(!synced || is_there(d, "/b/2"));
+		moved += !synced && is_there(d, "/b/1");
+		kept += is_there(d, "/a/1");
+		simdisk_free(d);
+	}
+	TEST_CHECK(moved > 0 && kept > 0);
 }
 
 /* A rename that replaces: the name always means the old file or the new one. */
@@ -338,6 +514,44 @@ static void failed_sync_drops(void)
 	TEST_CHECK(lost > 0 && lost < 100);
 }
 
+/* What a failed sync dropped does not come back over what was written and synced after it. */
+static void dropped_is_not_newer(void)
+{
+	struct simrng rng;
+
+	simrng_init(&rng, 43);
+	for (int round = 0; round < 200; round++) {
+		struct simdisk *d = disk_new();
+		struct file *f = must_open(d, "/f", FILE_WRITE | FILE_CREATE);
+		uint8_t data[6000], out[6000];
+		uint64_t size;
+
+		TEST_OK(fileio_sync_dir(simdisk_io(d), "/"));
+		memset(data, 'a', sizeof(data));
+		TEST_OK(file_pwrite(f, data, 6000, 0));
+		simdisk_fail_nth(d, 1, ERR_NOSPC);
+		TEST_ERR(file_sync(f), ERR_NOSPC);
+		if (round % 2) { /* as a file that is made once more */
+			file_close(f);
+			f = must_open(d, "/f", FILE_WRITE | FILE_CREATE | FILE_TRUNC);
+		}
+		memset(data, 'b', sizeof(data));
+		TEST_OK(file_pwrite(f, data, 5000, 0));
+		TEST_OK(file_sync(f));
+		TEST_OK(file_pwrite(f, "c", 1, 0));
+		simdisk_power_cut(d, &rng);
+		file_close(f);
+		f = must_open(d, "/f", FILE_READ);
+		TEST_OK(file_size(f, &size));
+		TEST_CHECK(size == (round % 2 ? 5000 : 6000));
+		TEST_OK(file_pread_all(f, out, 5000, 0));
+		TEST_MEM(out + 1, data + 1, 4999);
+		TEST_CHECK(out[0] == 'b' || out[0] == 'c');
+		file_close(f);
+		simdisk_free(d);
+	}
+}
+
 static void clock_and_rng(void)
 {
 	struct simclock c;
@@ -369,8 +583,13 @@ int main(void)
 	TEST_RUN(cut_mixes_versions);
 	TEST_RUN(synced_survives);
 	TEST_RUN(names_survive_in_order);
+	TEST_RUN(writes_are_reordered);
+	TEST_RUN(length_without_bytes);
+	TEST_RUN(folders_are_independent);
+	TEST_RUN(moves_are_whole);
 	TEST_RUN(replace_is_atomic);
 	TEST_RUN(faults);
 	TEST_RUN(failed_sync_drops);
+	TEST_RUN(dropped_is_not_newer);
 	return test_done();
 }
