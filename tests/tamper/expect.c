@@ -122,11 +122,11 @@ static const struct expectation table[] = {
 	{"log after the checkpoint", "known", "of another volume", V_RIGHT},
 	{"log after the checkpoint", "known", "removed", V_RIGHT},
 
-	{"newest log", "known", "a bit flipped", V_RIGHT},
-	{"newest log", "known", "cut short", V_RIGHT},
-	{"newest log", "known", "made longer", V_RIGHT},
-	{"newest log", "known", "names exchanged", V_RIGHT},
-	{"newest log", "known", "of another volume", V_RIGHT},
+	{"newest log", "known", "a bit flipped", V_UNAUTHENTIC | V_CORRUPT | V_VERSION},
+	{"newest log", "known", "cut short", V_UNAUTHENTIC | V_CORRUPT},
+	{"newest log", "known", "made longer", V_UNAUTHENTIC},
+	{"newest log", "known", "names exchanged", V_UNAUTHENTIC},
+	{"newest log", "known", "of another volume", V_UNAUTHENTIC},
 	{"newest log", "known", "removed", V_ROLLBACK},
 
 	{"newest checkpoint", "known", "a bit flipped", V_RIGHT},
@@ -291,7 +291,7 @@ static const struct expectation table[] = {
 
 	{"all", "midway", "the state folder is an old copy", V_FENCED},
 
-	{"all", "dead", "the state folder is an old copy", V_CORRUPT},
+	{"all", "dead", "the state folder is an old copy", V_RIGHT},
 
 	{"all", "early", "both are old copies", V_RIGHT},
 
