@@ -297,6 +297,8 @@ void fs_stop(struct fs *fs)
 	aside_stop_session(fs->aside);
 }
 
+#define SYNCFS_TRIES 5
+
 struct flush {
 	const char *mountpoint;
 	int errnum;
@@ -316,8 +318,14 @@ static void *flush(void *ctx)
 	if (f->errnum)
 		return NULL;
 	fd = open(f->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || syncfs(fd) != 0)
+	if (fd < 0)
 		f->errnum = errno;
+	/* it also tells once of an earlier write that a signal ended, for which nobody waits any more */
+	for (int tries = 0; fd >= 0 && tries < SYNCFS_TRIES; tries++) {
+		f->errnum = syncfs(fd) == 0 ? 0 : errno;
+		if (f->errnum != EINTR)
+			break;
+	}
 	if (fd >= 0)
 		close(fd);
 	return NULL;

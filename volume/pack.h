@@ -146,6 +146,9 @@ bool packs_is_only_copy(struct packs *p, uint64_t num);
 /** Evict stored packs until the limit is kept. */
 void packs_evict(struct packs *p);
 
+/** The disk is nearly full: let go of about @bytes of stored packs, if there are so many. Returns whether any went. */
+bool packs_make_room(struct packs *p, uint64_t bytes);
+
 struct packs_totals {
 	uint64_t local_bytes;
 	uint64_t unstored_bytes;

@@ -193,10 +193,14 @@ bool packs_is_only_copy(struct packs *p, uint64_t num)
 	return only;
 }
 
-void packs_evict(struct packs *p)
+/* Until no more than @limit_bytes are here, or nothing more can go. Returns what went. */
+static uint64_t evict_to(struct packs *p, uint64_t limit_bytes)
 {
+	uint64_t before;
+
 	lock_take(&p->lock);
-	while (p->local_bytes > p->params.limit_bytes) {
+	before = p->local_bytes;
+	while (p->local_bytes > limit_bytes) {
 		struct pack *oldest = NULL;
 
 		for (size_t i = 0; i < p->count; i++) {
@@ -210,5 +214,22 @@ void packs_evict(struct packs *p)
 			break;
 		drop(p, oldest);
 	}
+	before -= p->local_bytes;
 	lock_drop(&p->lock);
+	return before;
+}
+
+void packs_evict(struct packs *p)
+{
+	evict_to(p, p->params.limit_bytes);
+}
+
+bool packs_make_room(struct packs *p, uint64_t bytes)
+{
+	uint64_t here;
+
+	lock_take(&p->lock);
+	here = p->local_bytes;
+	lock_drop(&p->lock);
+	return evict_to(p, here > bytes ? here - bytes : 0) > 0;
 }

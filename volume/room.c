@@ -3,6 +3,8 @@
  * Room on the local disk. New data is taken only while VOLUME_DISK_RESERVE stays free: that is for the journal, the log and the
  * index, so that what was accepted can be made durable, and what makes room (removing, shortening) always works.
  *
+ * When it gets near, packs that are stored are let go of, the oldest first.
+ *
  * Asking the kernel costs a system call, so a look grants an allowance, and writers take from it without a lock. What other
  * programs take meanwhile is seen at the next look: when the allowance is used up, and at each tick of the clock thread.
  */
@@ -13,14 +15,23 @@
 
 #define ALLOWANCE_MAX (64ll << 20)
 
-void volume_room_look(struct volume *v)
+/* What is free beyond the reserve. */
+static int64_t look(struct volume *v)
 {
 	uint64_t bytes;
-	int64_t left;
 
 	if (fileio_free_bytes(v->params.io, v->dir, &bytes) != 0)
 		bytes = UINT64_MAX / 2; /* writing will tell */
-	left = bytes > VOLUME_DISK_RESERVE ? (int64_t)(bytes - VOLUME_DISK_RESERVE) : 0;
+	return bytes > VOLUME_DISK_RESERVE ? (int64_t)(bytes - VOLUME_DISK_RESERVE) : 0;
+}
+
+void volume_room_look(struct volume *v)
+{
+	int64_t left = look(v);
+
+	/* what the store has need not be here */
+	if (left < ALLOWANCE_MAX && packs_make_room(v->packs, (uint64_t)(ALLOWANCE_MAX - left)))
+		left = look(v);
 	atomic_store(&v->room, left < ALLOWANCE_MAX ? left : ALLOWANCE_MAX);
 	atomic_store(&v->disk_low, left == 0);
 }

@@ -15,7 +15,7 @@ run_passed=0
 run_failed=0
 run_skipped=0
 run_needed=
-run_end=$((SECONDS + ${TEST_BUDGET_SECONDS:-2640}))
+run_end=$((SECONDS + ${TEST_BUDGET_SECONDS:-3300}))
 
 mkdir -p "$run_logs"
 trap 'exit 130' INT TERM HUP

@@ -490,6 +490,32 @@ static void full_disk_is_answered_at_once(void)
 	end();
 }
 
+/* What the store has makes room for what is new; and it is still there to be read. */
+static void stored_packs_make_room(void)
+{
+	static uint8_t data[1 << 20], back[sizeof(data)];
+	struct volume_status before, after;
+	uint64_t ino;
+	size_t n;
+
+	begin();
+	ino = make(VOLUME_ROOT, "file", S_IFREG | 0644);
+	rng_fill(&rng.base, data, sizeof(data));
+	for (uint64_t i = 0; i < 20; i++)
+		TEST_OK(volume_write(v, ino, i * sizeof(data), data, sizeof(data), 0));
+	TEST_OK(volume_sync(v, -1, NULL, NULL, NULL));
+	TEST_OK(volume_status(v, &before));
+	TEST_CHECK(before.cache_bytes > 20 << 20);
+	simdisk_set_room(disk, 80 << 20);
+	TEST_OK(volume_step(v));
+	TEST_OK(volume_status(v, &after));
+	TEST_CHECK(after.cache_bytes < before.cache_bytes - (15 << 20));
+	TEST_OK(volume_read(v, ino, VOLUME_NOW, 0, sizeof(back), back, &n));
+	TEST_CHECK(n == sizeof(back) && memcmp(back, data, n) == 0);
+	simdisk_set_room(disk, UINT64_MAX);
+	end();
+}
+
 static void quota_is_kept(void)
 {
 	static uint8_t data[10 * 4096];
@@ -579,6 +605,7 @@ int main(void)
 	TEST_RUN(failed_fsync_stops_changes);
 	TEST_RUN(full_disk_is_answered);
 	TEST_RUN(full_disk_is_answered_at_once);
+	TEST_RUN(stored_packs_make_room);
 	TEST_RUN(quota_is_kept);
 	TEST_RUN(shared_data_is_not_copied);
 	TEST_RUN(wrong_secret_writes_nothing);
