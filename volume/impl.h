@@ -205,7 +205,7 @@ void volume_outlog_path(const struct volume *v, uint64_t seq, char *out);
 /** See how much room the local disk has. Takes no lock. */
 void volume_room_look(struct volume *v);
 
-/** May @len bytes of new data be kept? ERR_NOSPC when less than the reserve would be left. Takes no lock. */
+/** May @len bytes of new data be kept? ERR_NOSPC when less than the reserve would be left; near the cache limit it waits for the store first (ERR_CANCELED: util/cancel.h). Only a file lock may be held. */
 int volume_room_take(struct volume *v, size_t len);
 
 /** May @op (an OP_WRITE) be applied? ERR_QUOTA when the volume would hold more than its quota and more than now. `lock` held. */

@@ -10,10 +10,12 @@
  */
 #include "volume/impl.h"
 
+#include "util/cancel.h"
 #include "util/err.h"
 #include "volume/page_io.h"
 
 #define ALLOWANCE_MAX (64ll << 20)
+#define STORE_WAIT_NS 30000000000ll
 
 /* What is free beyond the reserve. */
 static int64_t look(struct volume *v)
@@ -36,6 +38,39 @@ void volume_room_look(struct volume *v)
 	atomic_store(&v->disk_low, left == 0);
 }
 
+/*
+ * Data that is not stored may fill the cache up to its limit (packs_reserve() says ENOSPC then). A writer that is near it waits
+ * while the store takes some, as long as it answers and there is progress.
+ */
+static int wait_for_store(struct volume *v, size_t len)
+{
+	uint64_t near_limit = v->params.cache_limit_bytes / 8 * 7;
+	uint64_t least = UINT64_MAX;
+	int64_t end_ns = 0;
+	bool on = true;
+
+	while (on) {
+		struct packs_totals totals;
+
+		packs_count(v->packs, &totals);
+		if (totals.unstored_bytes + len <= near_limit)
+			return 0;
+		if (totals.unstored_bytes < least) {
+			least = totals.unstored_bytes;
+			end_ns = clock_mono_ns(v->params.clock) + STORE_WAIT_NS;
+		}
+		if (cancel_is_asked())
+			return ERR_CANCELED;
+		lock_take(&v->upload_lock);
+		on = v->nthreads > 0 && !v->stopping && v->store_error == 0 &&
+		     clock_mono_ns(v->params.clock) < end_ns;
+		if (on)
+			cond_wait_ms(&v->upload_changed, &v->upload_lock, CANCEL_POLL_MS);
+		lock_drop(&v->upload_lock);
+	}
+	return 0;
+}
+
 int volume_room_take(struct volume *v, size_t len)
 {
 	int64_t need = (int64_t)len;
@@ -45,7 +80,7 @@ int volume_room_take(struct volume *v, size_t len)
 		if (atomic_fetch_sub(&v->room, need) < need)
 			return err_note(ERR_NOSPC, "the disk of the state folder is full");
 	}
-	return 0;
+	return wait_for_store(v, len);
 }
 
 static int add_overlap(void *ctx, const struct index_extent *row)
