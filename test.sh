@@ -15,7 +15,8 @@ fi
 packages build-essential autoconf automake pkg-config xz-utils ca-certificates \
 	libfuse3-dev fuse3 libssl-dev libcurl4-openssl-dev libsqlite3-dev libxxhash-dev libexpat1-dev \
 	python3 python3-cryptography radosgw ceph-mon ceph-osd ceph-common attr acl rsync git sqlite3 \
-	valgrind openssl curl xxd procps uuid-runtime mandoc ||
+	valgrind openssl curl xxd procps uuid-runtime mandoc e2fsprogs mount \
+	stress-ng fio dbench postgresql zip unzip python3-venv ||
 	exit 1
 
 plain=$PWD/build/test
@@ -47,6 +48,13 @@ need mount step mount/programs 600 tests/mount/with_mount.sh tests/mount/program
 need mount step mount/snapshots 300 tests/mount/with_mount.sh tests/mount/snapshots.sh
 need mount step mount/user 300 env MOUNT_OPTIONS=allow_other \
 	tests/mount/with_mount.sh tests/mount/user.sh
+need mount step mount/fsx 300 env MOUNT_OPTIONS=cache=48M tests/mount/with_mount.sh tests/mount/fsx.sh
+need mount step 'mount/fsx asan' 300 env MOUNT_OPTIONS=cache=48M AMBERFS="$asan/amberfs" FSX_RUNS=1 FSX_OPS=500 \
+	tests/mount/with_mount.sh tests/mount/fsx.sh
+need mount step mount/tree 300 tests/mount/with_mount.sh tests/mount/tree.sh
+for script in apps apps-load apps-postgres; do
+	need mount step "mount/$script" 300 env MOUNT_OPTIONS=allow_other tests/mount/with_mount.sh "tests/mount/$script.sh"
+done
 shopt -s nullglob
 for script in tests/cli/*.sh tests/golden/test_*.sh; do
 	case $script in

@@ -7,6 +7,7 @@
  * dropped here when it says so (chown, and truncation by someone without privilege); on kernels
  * that do not, they come as an ordinary change of the mode.
  */
+#include "fs/interrupt.h"
 #include "fs/reply.h"
 
 #include <errno.h>
@@ -108,6 +109,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 {
 	struct fs *fs = fs_of(req);
 	struct volume_attr attr, after;
+	struct interrupt i;
 	struct fs_node node;
 	unsigned mask;
 	int r = fs_node_write(fs, ino, &node);
@@ -117,7 +119,9 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_s
 		r = ERR_INVAL;
 	if (r == 0) {
 		mask = change_of(fs, st, to_set, &attr) | bare_change(req, to_set);
+		interrupt_begin(&i, req);
 		r = volume_setattr(fs->volume, node.ino, mask, &attr, &after);
+		interrupt_end(&i);
 	}
 	/* capabilities of a program end with its content and its owner */
 	if (r == 0 &&

@@ -13,6 +13,7 @@
  * so the kernel is told to write first. That one waits for write requests, hence runs beside the
  * threads that serve them (aside.h).
  */
+#include "fs/interrupt.h"
 #include "fs/reply.h"
 
 #include <errno.h>
@@ -85,6 +86,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct fs *fs = fs_of(req);
 	void *data = read_buffer(fs);
+	struct interrupt i;
 	struct fs_node node;
 	size_t n = 0;
 	int r = fs_node(fs, ino, &node);
@@ -96,8 +98,11 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		r = ERR_INVAL;
 	if (r == 0 && node.snapshots)
 		r = ERR_ISDIR;
-	if (r == 0)
+	if (r == 0) {
+		interrupt_begin(&i, req);
 		r = volume_read(fs->volume, node.ino, node.at, (uint64_t)off, size, data, &n);
+		interrupt_end(&i);
+	}
 	if (r == 0)
 		fuse_reply_buf(req, data, n);
 	else
@@ -108,6 +113,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
                      struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
+	struct interrupt i;
 	struct fs_node node;
 	unsigned flags = 0;
 	int r = fs_node_write(fs, ino, &node);
@@ -121,9 +127,14 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 	if (r == 0)
 		r = fs_drop_capability(fs, node.ino);
 	if (r == 0) {
+		/* of the kernel's cache nobody may take anything back */
+		if (!fi->writepage)
+			interrupt_begin(&i, req);
 		pthread_rwlock_rdlock(size_lock(fs, node.ino));
 		r = volume_write(fs->volume, node.ino, (uint64_t)off, data, size, flags);
 		pthread_rwlock_unlock(size_lock(fs, node.ino));
+		if (!fi->writepage)
+			interrupt_end(&i);
 	}
 	if (r != 0) {
 		reply_code(req, r);
@@ -203,6 +214,7 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
                          struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
+	struct interrupt i;
 	struct fs_node node;
 	int r = fs_node_write(fs, ino, &node);
 
@@ -212,9 +224,11 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 	if (r == 0 && (uint64_t)off + (uint64_t)len > VOLUME_SIZE_MAX)
 		r = ERR_FBIG;
 	if (r == 0) {
+		interrupt_begin(&i, req);
 		pthread_rwlock_wrlock(size_lock(fs, node.ino));
 		r = allocate(fs, node.ino, mode, (uint64_t)off, (uint64_t)len);
 		pthread_rwlock_unlock(size_lock(fs, node.ino));
+		interrupt_end(&i);
 	}
 	reply_code(req, r);
 }
@@ -224,6 +238,7 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
                                struct fuse_file_info *fi_out, size_t len, int flags)
 {
 	struct fs *fs = fs_of(req);
+	struct interrupt i;
 	struct fs_node from, to;
 	uint64_t n = 0;
 	int r = fs_node(fs, ino_in, &from);
@@ -242,10 +257,12 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	if (r == 0)
 		r = fs_drop_capability(fs, to.ino);
 	if (r == 0) {
+		interrupt_begin(&i, req);
 		pthread_rwlock_rdlock(size_lock(fs, to.ino));
 		r = volume_copy(fs->volume, from.ino, (uint64_t)off_in, to.ino, (uint64_t)off_out,
 		                len, &n);
 		pthread_rwlock_unlock(size_lock(fs, to.ino));
+		interrupt_end(&i);
 	}
 	if (r == 0)
 		fuse_reply_write(req, n);

@@ -162,6 +162,22 @@ reading_while_it_hangs() {
 	read_file read.hang
 }
 
+# Not even who reads past the cache, where the kernel itself lets nobody go.
+killed_while_it_hangs() {
+	local pid start=$SECONDS
+	rules 'GET:packs/ hang'
+	dd if="$mnt/read.kill" of=/dev/null iflag=direct bs=64k status=none &
+	pid=$!
+	sleep 1
+	[ -d "/proc/$pid" ] || { echo "the reader did not wait"; return 1; }
+	kill -TERM $pid
+	wait_gone $pid
+	wait $pid
+	heal
+	[ $((SECONDS - start)) -le 8 ] || { echo "took $((SECONDS - start)) s to die"; return 1; }
+	read_file read.kill
+}
+
 # ---- mounting ----
 
 # mounting CODE PATTERN HOW: on a machine that knows nothing
@@ -301,12 +317,14 @@ for how in 404 403 500 429 307 deaf cut short wrong old huge late; do
 done
 # one request's worth: each waits as long as a line may be silent
 must "a file in the store" write_stored read.hang 50
+must "a file in the store" write_stored read.kill 50
 must "a fresh machine" fresh_mount
 for how in 404 403 500 429 307 deaf cut short wrong old huge; do
 	reading $how 5
 done
 reading late 0
 check "reading, hang: others go on, EIO in the end, right when the store is well" reading_while_it_hangs
+check "a reader that waits can be killed" killed_while_it_hangs
 check "all is right" same_files
 check "umount" volume_umount
 

@@ -323,6 +323,12 @@ wait_status() {
 	return 1
 }
 
+# What the daemon of the mount has to say about a failure.
+daemon_words() {
+	timeout 10 "$AMBERFS" status --json "$mnt" 2>&1 | head -c 600
+	tail -qn 6 "$AMBERFS_STATE_DIR"/*/daemon.log 2>/dev/null
+}
+
 no_errors_in_logs() {
 	local logs
 	logs=$(find "$work" -xdev -maxdepth 4 \( -name daemon.log -o -name foreground.log \))

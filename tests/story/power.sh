@@ -110,7 +110,7 @@ programs_start() {
 	programs=$!
 	pids=("$programs")
 	read -r -t 60 line <"$work/told"
-	[ "$line" = verified ] || { cat "$work/programs"; return 1; }
+	[ "$line" = verified ] || { daemon_words; tail -n 4 "$work/programs"; return 1; }
 }
 
 programs_end() {
