@@ -210,17 +210,20 @@ static void note_local_commit(struct volume *v)
 {
 	lock_take(&v->upload_lock);
 	v->local_commit_ns = volume_wall_ns(v);
+	if (v->packs_ended)
+		cond_wake_all(&v->upload_changed);
 	lock_drop(&v->upload_lock);
+	v->packs_ended = false;
 }
 
 /* Commit lock held. */
 static int end_packs(struct volume *v)
 {
-	bool any = false;
 	int r = 0;
 
 	while (r == 0) {
 		struct op op = {.type = OP_PACK_END};
+		uint64_t ticket;
 
 		r = packs_end_one(v->packs, &op.pack.num, &op.pack.size);
 		if (r != 0)
@@ -228,17 +231,13 @@ static int end_packs(struct volume *v)
 		lock_take(&v->lock);
 		op.time_ns = volume_wall_ns(v);
 		r = volume_apply(v, &op);
+		ticket = v->open_ticket;
 		lock_drop(&v->lock);
 		if (r == ERR_NOENT) /* not to be taken for the end of the list */
 			r = ERR_CORRUPT;
 		if (r == 0)
-			packs_sealed(v->packs, op.pack.num, op.pack.size);
-		any |= r == 0;
-	}
-	if (any) {
-		lock_take(&v->upload_lock);
-		cond_wake_all(&v->upload_changed);
-		lock_drop(&v->upload_lock);
+			packs_sealed(v->packs, op.pack.num, op.pack.size, ticket);
+		v->packs_ended |= r == 0;
 	}
 	/* no room for the padding: the pack waits, and with it what names it */
 	return r == ERR_NOENT || r == ERR_NOSPC ? 0 : r;

@@ -83,6 +83,7 @@ struct volume {
 	struct journal *journal;
 	struct buf cut; /* the batch being made durable */
 	uint64_t cut_ticket;
+	bool packs_ended; /* since the last commit: then uploaders are woken */
 	struct buf cut_inline;
 	struct buf log;          /* records of the log object that is being gathered */
 	bool log_dirty;          /* ... and there is a change among them */

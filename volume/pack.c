@@ -626,7 +626,7 @@ int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size)
 	return r;
 }
 
-void packs_sealed(struct packs *p, uint64_t num, uint64_t size)
+void packs_sealed(struct packs *p, uint64_t num, uint64_t size, uint64_t end_ticket)
 {
 	struct pack *pack;
 
@@ -637,6 +637,7 @@ void packs_sealed(struct packs *p, uint64_t num, uint64_t size)
 	p->unstored_bytes += size - pack->here_bytes;
 	pack->size = size;
 	pack->here_bytes = size;
+	pack->end_ticket = end_ticket;
 	pack->state = PACK_SEALED;
 	cond_wake_all(&p->changed);
 	lock_drop(&p->lock);

@@ -91,7 +91,7 @@ void packs_wait_idle(struct packs *p);
  * packs_sealed() is called. ERR_NOENT when there is none.
  */
 int packs_end_one(struct packs *p, uint64_t *ret_num, uint64_t *ret_size);
-void packs_sealed(struct packs *p, uint64_t num, uint64_t size);
+void packs_sealed(struct packs *p, uint64_t num, uint64_t size, uint64_t end_ticket);
 
 /** Write bytes of a pack again from the journal (recovery). Does nothing when the pack has ended
  * and is not local. */
@@ -106,9 +106,9 @@ struct pack_info {
 	uint8_t name[PACK_NAME_BYTES];
 };
 
-/** Take the SEALED pack with the lowest number that nobody stores yet; it is released by
+/** Take the SEALED pack with the lowest number whose end is durable (@durable_ticket) and that nobody stores yet; it is released by
  * packs_stored() or packs_not_stored(). ERR_NOENT when there is none. */
-int packs_take_unstored(struct packs *p, struct pack_info *ret);
+int packs_take_unstored(struct packs *p, uint64_t durable_ticket, struct pack_info *ret);
 /** Append its content to @out. */
 int packs_load(struct packs *p, uint64_t num, struct buf *out);
 int packs_stored(struct packs *p, uint64_t num);

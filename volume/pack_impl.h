@@ -21,6 +21,7 @@ struct pack {
 	uint8_t name[PACK_NAME_BYTES];
 	enum pack_state state;
 	uint64_t size;     /* bytes reserved, or the final size */
+	uint64_t end_ticket; /* of the batch that says it ended (fsync.c); 0: of a former run */
 	unsigned writers;  /* reservations that are not finished */
 	unsigned users;    /* threads that use `file` */
 	struct file *file; /* NULL when not open */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packs on their way into the store. A pack is taken by one uploader at a time; its file moves to
- * cache/ only after the store has acknowledged it (K2 in pack.c). */
+ * cache/ only after the store has acknowledged it (K2 in pack.c), and it is stored only after its end is durable in the journal: else a
+ * crash would end it once more, with other bytes under the same name, or find that its file was evicted before it had ended. */
 #include "volume/pack_impl.h"
 
 #include "util/check.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int packs_take_unstored(struct packs *p, struct pack_info *ret)
+int packs_take_unstored(struct packs *p, uint64_t durable_ticket, struct pack_info *ret)
 {
 	int r = ERR_NOENT;
 
@@ -18,7 +19,8 @@ int packs_take_unstored(struct packs *p, struct pack_info *ret)
 	for (size_t i = 0; i < p->count; i++) {
 		struct pack *pack = p->all[i];
 
-		if (pack->state != PACK_SEALED || pack->storing)
+		if (pack->state != PACK_SEALED || pack->storing ||
+		    pack->end_ticket > durable_ticket)
 			continue;
 		pack->storing = true;
 		ret->num = pack->num;

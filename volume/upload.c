@@ -343,7 +343,7 @@ int volume_upload_step(struct volume *v, bool *ret_did)
 		*ret_did = true;
 		return store_log(v, seq);
 	}
-	r = packs_take_unstored(v->packs, &info);
+	r = packs_take_unstored(v->packs, atomic_load(&v->durable_ticket), &info);
 	if (r != 0)
 		return r == ERR_NOENT ? 0 : r;
 	*ret_did = true;
