@@ -8,6 +8,7 @@
  * After unmounting nothing waits for the store: what is not stored yet is in the state folder, and
  * the next mount stores it.
  */
+#include "cli/guard.h"
 #include "cli/serve.h"
 
 #include "cli/server.h"
@@ -209,10 +210,12 @@ static int run(struct session *s)
 int serve(const struct serve_params *p, const struct serve_host *host, bool *ret_ready)
 {
 	struct session s = {.p = p, .host = host};
+	struct guard guard;
 	char note[256] = "";
 	int err, close_err;
 	bool ran = false;
 
+	guard_start(&guard);
 	err = unlock(&s);
 	if (err == 0)
 		err = open_volume(&s);
@@ -222,8 +225,10 @@ int serve(const struct serve_params *p, const struct serve_host *host, bool *ret
 	}
 	if (err == 0) {
 		ran = true;
+		guard_arm(&guard, p->mountpoint);
 		err = run(&s);
 	}
+	guard_stop(&guard);
 	snprintf(note, sizeof(note), "%s", err_note_text());
 	server_free(s.server);
 	fs_free(s.fs);
