@@ -6,6 +6,7 @@
  */
 #include "cli/guard.h"
 
+#include "util/fds.h"
 #include "util/log.h"
 
 #include <errno.h>
@@ -47,6 +48,22 @@ static long mounted_minor(const char *mountpoint)
 	return found;
 }
 
+/* By way of a file, since the place may be foreign to whatever watches this program's memory. */
+static void overwrite(unsigned long start, size_t len)
+{
+	char *text = calloc(1, len);
+	int fd = open("/proc/self/mem", O_WRONLY | O_CLOEXEC);
+
+	if (text && fd >= 0) {
+		memcpy(text, NAME, sizeof(NAME));
+		if (pwrite(fd, text, len, (off_t)start) < 0)
+			log_debug("guard", "not-renamed error=%d", errno);
+	}
+	free(text);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* This process is not the daemon, and is not to be taken for it. */
 static void rename_process(void)
 {
@@ -63,8 +80,7 @@ static void rename_process(void)
 		for (int field = 2; at && field < 48; field++)
 			at = strchr(at + 1, ' ');
 		if (at && sscanf(at, "%lu %lu", &start, &end) == 2 && end > start + sizeof(NAME)) {
-			memset((void *)start, 0, end - start);
-			memcpy((void *)start, NAME, sizeof(NAME));
+			overwrite(start, end - start);
 		}
 	}
 	free(line);
@@ -126,7 +142,7 @@ static void stand_by(int fd, pid_t daemon)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != daemon || dup2(fd, STDIN_FILENO) < 0)
 		_exit(0);
-	close_range(STDIN_FILENO + 1, ~0u, 0);
+	fds_close_from(STDIN_FILENO + 1);
 	rename_process();
 	n = read(STDIN_FILENO, mountpoint, sizeof(mountpoint) - 1);
 	if (n <= 0)

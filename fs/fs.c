@@ -16,6 +16,7 @@
  */
 #include "fs/reply.h"
 
+#include "util/fds.h"
 #include "util/log.h"
 
 #include <errno.h>
@@ -314,7 +315,7 @@ static void *flush(void *ctx)
 	struct flush *f = ctx;
 	int fd;
 
-	f->errnum = unshare(CLONE_FILES) == 0 && close_range(0, ~0u, 0) == 0 ? 0 : errno;
+	f->errnum = unshare(CLONE_FILES) != 0 ? errno : fds_close_from(0) != 0 ? EMFILE : 0;
 	if (f->errnum)
 		return NULL;
 	fd = open(f->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
