@@ -6,6 +6,7 @@
  */
 #include "cli/guard.h"
 
+#include "cli/mounts.h"
 #include "util/fds.h"
 #include "util/log.h"
 
@@ -25,27 +26,20 @@
 
 #define NAME "amberfs-guard"
 
-/* The minor device number of what is mounted at @mountpoint, or -1. */
-static long mounted_minor(const char *mountpoint)
+/* The device of what is mounted at @mountpoint, -1 when nothing of ours is. */
+static long device_of(const char *mountpoint)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL;
-	size_t room = 0;
-	long found = -1;
+	const struct mounts_entry *e;
+	struct mounts m;
+	long device = -1;
 
-	while (f && getline(&line, &room, f) > 0) {
-		char path[PATH_MAX];
-		unsigned major, minor;
-
-		/* the last one is on top; a path with odd bytes is written otherwise there, and has no guard */
-		if (sscanf(line, "%*u %*u %u:%u %*s %4095s", &major, &minor, path) == 3 &&
-		    major == 0 && strcmp(path, mountpoint) == 0)
-			found = (long)minor;
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	return found;
+	if (mounts_read(&m) != 0)
+		return -1;
+	e = mounts_of_path(&m, mountpoint);
+	if (e && strcmp(e->mountpoint, mountpoint) == 0)
+		device = (long)e->device;
+	mounts_done(&m);
+	return device;
 }
 
 /* By way of a file, since the place may be foreign to whatever watches this program's memory. */
@@ -79,28 +73,26 @@ static void rename_process(void)
 		/* proc(5): arg_start and arg_end are the 48th and 49th field; the third follows the bracket */
 		for (int field = 2; at && field < 48; field++)
 			at = strchr(at + 1, ' ');
-		if (at && sscanf(at, "%lu %lu", &start, &end) == 2 && end > start + sizeof(NAME)) {
+		if (at && sscanf(at, "%lu %lu", &start, &end) == 2 && end > start + sizeof(NAME))
 			overwrite(start, end - start);
-		}
 	}
 	free(line);
 	if (f)
 		fclose(f);
 }
 
-static void end_connection(const char *mountpoint, long minor)
+static void end_connection(const char *mountpoint, long device)
 {
 	char path[64];
 	int fd;
 
-	if (minor < 0 || mounted_minor(mountpoint) != minor)
+	if (device < 0 || device_of(mountpoint) != device)
 		return;
-	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%ld/abort", minor);
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%ld/abort", device);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, "1", 1) != 1)
-		umount2(mountpoint,
-		        MNT_FORCE |
-		            UMOUNT_NOFOLLOW); /* does the same, and no more while it is in use */
+		/* does the same, and no more as long as the mount is in use */
+		umount2(mountpoint, MNT_FORCE | UMOUNT_NOFOLLOW);
 	if (fd >= 0)
 		close(fd);
 }
@@ -134,7 +126,7 @@ static void stand_by(int fd, pid_t daemon)
 	char mountpoint[PATH_MAX];
 	sigset_t all;
 	ssize_t n;
-	long minor;
+	long device;
 	int sig;
 
 	sigfillset(&all);
@@ -148,11 +140,11 @@ static void stand_by(int fd, pid_t daemon)
 	if (n <= 0)
 		_exit(0);
 	mountpoint[n] = '\0';
-	minor = mounted_minor(mountpoint);
+	device = device_of(mountpoint);
 	do
 		sigwait(&all, &sig);
 	while (sig != SIGTERM || !is_dead(daemon));
-	end_connection(mountpoint, minor);
+	end_connection(mountpoint, device);
 	_exit(0);
 }
 

@@ -28,10 +28,10 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Cut @line into its root and mountpoint; 0 when it is an amberfs mount. */
-static int parse_line(char *line, char **ret_root, char **ret_mountpoint)
+/* Cut @line into what *ret needs, which then points into it; 0 when it is an amberfs mount. */
+static int parse_line(char *line, struct mounts_entry *ret)
 {
-	char *save = NULL, *field, *root = NULL, *mountpoint = NULL, *dash;
+	char *save = NULL, *field, *device = NULL, *root = NULL, *mountpoint = NULL, *dash;
 	int n = 0;
 
 	dash = strstr(line, " - ");
@@ -39,30 +39,34 @@ static int parse_line(char *line, char **ret_root, char **ret_mountpoint)
 		return -1;
 	*dash = '\0';
 	for (field = strtok_r(line, " ", &save); field && n < 5; n++) {
+		if (n == 2)
+			device = strchr(field, ':');
 		if (n == 3)
 			root = field;
 		if (n == 4)
 			mountpoint = field;
 		field = strtok_r(NULL, " ", &save);
 	}
-	if (!root || !mountpoint)
+	if (!device || !root || !mountpoint)
 		return -1;
 	unescape(root);
 	unescape(mountpoint);
-	*ret_root = root;
-	*ret_mountpoint = mountpoint;
+	ret->device = (unsigned)strtoul(device + 1, NULL, 10);
+	ret->root = root;
+	ret->mountpoint = mountpoint;
 	return 0;
 }
 
-static int append(struct mounts *m, const char *root, const char *mountpoint)
+static int append(struct mounts *m, const struct mounts_entry *e)
 {
 	struct mounts_entry *more = realloc(m->entries, (m->count + 1) * sizeof(m->entries[0]));
 
 	if (!more)
 		return ERR_NOMEM;
 	m->entries = more;
-	more[m->count].root = strdup(root);
-	more[m->count].mountpoint = strdup(mountpoint);
+	more[m->count].device = e->device;
+	more[m->count].root = strdup(e->root);
+	more[m->count].mountpoint = strdup(e->mountpoint);
 	m->count++;
 	return more[m->count - 1].root && more[m->count - 1].mountpoint ? 0 : ERR_NOMEM;
 }
@@ -70,7 +74,8 @@ static int append(struct mounts *m, const char *root, const char *mountpoint)
 int mounts_read(struct mounts *ret)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *root, *mountpoint;
+	struct mounts_entry entry;
+	char *line = NULL;
 	size_t size = 0;
 	int err = 0;
 
@@ -78,8 +83,8 @@ int mounts_read(struct mounts *ret)
 	if (!f)
 		return err_note(err_from_errno(errno), "/proc/self/mountinfo");
 	while (err == 0 && getline(&line, &size, f) > 0)
-		if (parse_line(line, &root, &mountpoint) == 0)
-			err = append(ret, root, mountpoint);
+		if (parse_line(line, &entry) == 0)
+			err = append(ret, &entry);
 	free(line);
 	fclose(f);
 	if (err)

@@ -7,6 +7,7 @@
 
 struct mounts_entry {
 	char *mountpoint;
+	unsigned device; /* its minor number, which is that of the FUSE connection too */
 	char *root; /* the path inside the volume that is mounted here: "/", or another for a bind
 	               mount */
 };

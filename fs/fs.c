@@ -315,7 +315,7 @@ static void *flush(void *ctx)
 	struct flush *f = ctx;
 	int fd;
 
-	f->errnum = unshare(CLONE_FILES) != 0 ? errno : fds_close_from(0) != 0 ? EMFILE : 0;
+	f->errnum = unshare(CLONE_FILES) != 0 ? errno : fds_close_from(0) != 0 ? EIO : 0;
 	if (f->errnum)
 		return NULL;
 	fd = open(f->mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -8,7 +8,6 @@
 
 #include "fs/reply.h"
 
-#include <errno.h>
 #include <linux/fuse.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -94,6 +93,7 @@ bool statx_answer(struct fs *fs, int fd, const void *msg, size_t len)
 	struct iovec iov[2] = {{&head, sizeof(head)}, {&out, sizeof(out)}};
 	struct volume_attr attr;
 	struct fs_node node;
+	ssize_t n;
 	int r;
 
 	if (len < sizeof(in))
@@ -111,8 +111,7 @@ bool statx_answer(struct fs *fs, int fd, const void *msg, size_t len)
 	} else {
 		head.error = -err_errno(r);
 	}
-	/* an error means that the program was killed meanwhile */
-	if (writev(fd, iov, r == 0 ? 2 : 1) < 0)
-		errno = 0;
+	n = writev(fd, iov, r == 0 ? 2 : 1);
+	(void)n; /* an error means that the program was killed meanwhile */
 	return true;
 }

@@ -13,7 +13,7 @@ int fds_close_from(int first)
 	struct dirent *e;
 
 	if (!d)
-		return ERR_IO;
+		return close_range((unsigned)first, ~0u, 0) == 0 ? 0 : ERR_IO;
 	while ((e = readdir(d)) != NULL) {
 		char *end;
 		long fd = strtol(e->d_name, &end, 10);

@@ -3,7 +3,7 @@
 #ifndef AMBERFS_UTIL_FDS_H
 #define AMBERFS_UTIL_FDS_H
 
-/** Close all from @first on, one by one, as a debugger can follow (it keeps its own). 0, or ERR_IO when they cannot be listed. */
+/** Close all from @first on, one by one, as a debugger can follow (it keeps its own). ERR_IO when that cannot be done. */
 int fds_close_from(int first);
 
 #endif

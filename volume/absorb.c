@@ -50,6 +50,7 @@ static void absorb_release(struct volume *v, uint64_t seq)
 {
 	journal_release(v->journal, seq < v->composed_batch ? seq : v->composed_batch);
 	v->index_commit_mono_ns = clock_mono_ns(v->params.clock);
+	v->absorb_asked = false;
 }
 
 /* Commit lock held throughout. */
@@ -98,6 +99,9 @@ int absorb_after_commit(struct volume *v)
 	if (!is_filled(v))
 		return 0;
 	if (!is_tight(v)) {
+		if (v->absorb_asked)
+			return 0;
+		v->absorb_asked = true;
 		lock_take(&v->upload_lock);
 		cond_wake_all(&v->upload_changed);
 		lock_drop(&v->upload_lock);

@@ -236,34 +236,31 @@ static int check_records(struct chain *c, const char *name, const uint8_t *recor
 	return r;
 }
 
-static int check_content(struct chain *c, uint64_t seq, const char *name, const struct buf *content)
+static int check_content(struct chain *c, uint64_t seq, const char *name,
+                         const struct log_object *o)
 {
-	const uint8_t *records;
-	struct log_header h;
-	size_t len;
-	int r = log_decode(content->data, content->len, &h, &records, &len);
+	const struct log_header *h = &o->header;
+	int r = 0;
 
-	if (r != 0)
-		return fsck_damage(c->f, "%s: %s", name, err_text(r));
-	if (h.seq != seq)
-		r = fsck_damage(c->f, "%s: says that it is number %" PRIu64, name, h.seq);
-	if (r == 0 && c->hash_known && memcmp(h.prev_hash, c->hash, SHA256_BYTES) != 0)
+	if (h->seq != seq)
+		r = fsck_damage(c->f, "%s: says that it is number %" PRIu64, name, h->seq);
+	if (r == 0 && c->hash_known && memcmp(h->prev_hash, c->hash, SHA256_BYTES) != 0)
 		r = fsck_damage(c->f, "%s: does not continue the one before it", name);
-	return r ? r : check_records(c, name, records, len);
+	return r ? r : check_records(c, name, o->records, o->records_len);
 }
 
 static int check_object(struct chain *c, uint64_t seq)
 {
 	const struct index_state *at = &c->f->at;
 	bool stored = numbers_has(&c->store, seq);
-	struct buf sealed, content;
+	struct log_object o = {0};
+	struct buf sealed;
 	char name[BLOB_NAME_MAX + 1], shown[BLOB_NAME_MAX + 32];
 	int r;
 
 	log_name(seq, name);
 	snprintf(shown, sizeof(shown), "%s%s", name, stored ? "" : " (outlog/, not stored yet)");
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = get_object(c, seq, name, &sealed);
 	if (r == ERR_MISSING || (c->outage && r == c->outage)) {
 		/* left outlog/ and the store does not answer: not known to be damage */
@@ -272,15 +269,14 @@ static int check_object(struct chain *c, uint64_t seq)
 		goto out;
 	}
 	if (r == 0)
-		r = object_open(c->f->v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
-		                &content);
+		r = log_open(c->f->v, seq, sealed.data, sealed.len, &o);
 	if (r == ERR_UNAUTHENTIC || r == ERR_CORRUPT || r == ERR_VERSION || r == ERR_FBIG) {
 		r = fsck_damage(c->f, "%s: %s", shown, err_text(r));
 		c->hash_known = false;
 		goto out;
 	}
 	if (r == 0)
-		r = check_content(c, seq, shown, &content);
+		r = check_content(c, seq, shown, &o);
 	if (r == 0)
 		r = kdf_sha256(sealed.data, sealed.len, c->hash);
 	c->hash_known = r == 0;
@@ -289,7 +285,7 @@ static int check_object(struct chain *c, uint64_t seq)
 out:
 	c->f->count++;
 	buf_done(&sealed);
-	buf_wipe(&content);
+	log_close(&o);
 	return r;
 }
 

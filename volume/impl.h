@@ -83,6 +83,7 @@ struct volume {
 	struct journal *journal;
 	struct buf cut; /* the batch being made durable */
 	uint64_t cut_ticket;
+	bool absorb_asked; /* the clock thread was woken for it */
 	bool packs_ended; /* since the last commit: then uploaders are woken */
 	struct buf cut_inline;
 	struct buf log;          /* records of the log object that is being gathered */
@@ -224,8 +225,22 @@ struct log_header {
 
 void log_name(uint64_t seq, char *out);
 int log_encode(const struct log_header *h, const void *records, size_t len, struct buf *out);
-int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records,
-               size_t *ret_len);
+
+/* A log object that was opened; its records lie in the content. */
+struct log_object {
+	struct log_header header;
+	const uint8_t *records;
+	size_t records_len;
+	struct buf content;
+};
+
+/** Authenticate and take apart the sealed log object @seq, without a look at what is in its header. *ret is ended with log_close() in
+ * every case. */
+int log_open(struct volume *v, uint64_t seq, const void *sealed, size_t len, struct log_object *ret);
+void log_close(struct log_object *o);
+
+/** The last epoch that ends in it; 0 when none does. */
+int64_t log_last_epoch(const struct log_object *o);
 
 /** Open the sealed log object @seq, check number and chain against the index, apply its records.
  * Lock held; v->replaying set by the caller. */

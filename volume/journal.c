@@ -62,6 +62,7 @@ struct journal {
 	uint64_t size;
 	struct batch_place *live; /* live[0] is the oldest */
 	size_t nlive, cap;
+	uint64_t used; /* bytes of them: asked for at each commit */
 	uint64_t next;
 	uint64_t last_log_seq, last_log_first; /* of batch next - 1 */
 	uint8_t last_tag[SEAL_TAG_BYTES];
@@ -85,7 +86,16 @@ static int live_add(struct journal *j, const struct batch_place *p)
 		j->cap = cap;
 	}
 	j->live[j->nlive++] = *p;
+	j->used += p->bytes;
 	return 0;
+}
+
+static void drop_oldest(struct journal *j, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		j->used -= j->live[i].bytes;
+	memmove(j->live, j->live + n, (j->nlive - n) * sizeof(*j->live));
+	j->nlive -= n;
 }
 
 /* ---- opening ---- */
@@ -142,8 +152,7 @@ static void keep_chain(struct journal *j)
 	while (start > 0 && j->live[start - 1].seq + 1 == j->live[start].seq &&
 	       secret_equal(j->live[start - 1].tag, j->live[start].prev, SEAL_TAG_BYTES))
 		start--;
-	memmove(j->live, j->live + start, (j->nlive - start) * sizeof(*j->live));
-	j->nlive -= start;
+	drop_oldest(j, start);
 	j->next = j->live[j->nlive - 1].seq + 1;
 	j->last_log_seq = j->live[j->nlive - 1].log_seq;
 	j->last_log_first = j->live[j->nlive - 1].log_first;
@@ -474,17 +483,12 @@ void journal_release(struct journal *j, uint64_t seq)
 		n--;
 	if (n == 0)
 		return;
-	memmove(j->live, j->live + n, (j->nlive - n) * sizeof(*j->live));
-	j->nlive -= n;
+	drop_oldest(j, n);
 }
 
 uint64_t journal_used(const struct journal *j)
 {
-	uint64_t used = 0;
-
-	for (size_t i = 0; i < j->nlive; i++)
-		used += j->live[i].bytes;
-	return used;
+	return j->used;
 }
 
 uint64_t journal_size(const struct journal *j)

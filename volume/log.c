@@ -43,15 +43,14 @@ int log_encode(const struct log_header *h, const void *records, size_t len, stru
 	return buf_error(out);
 }
 
-int log_decode(const void *content, size_t len, struct log_header *ret, const uint8_t **ret_records,
-               size_t *ret_len)
+static int decode(struct log_object *o)
 {
+	struct log_header *ret = &o->header;
 	const uint8_t *hash;
 	struct dec d;
 	unsigned codec, flags;
 
-	memset(ret, 0, sizeof(*ret));
-	dec_init(&d, content, len);
+	dec_init(&d, o->content.data, o->content.len);
 	if (dec_u16(&d) != LOG_VERSION)
 		return d.failed ? ERR_CORRUPT : ERR_VERSION;
 	codec = dec_u8(&d);
@@ -66,9 +65,44 @@ int log_decode(const void *content, size_t len, struct log_header *ret, const ui
 		return ERR_VERSION;
 	memcpy(ret->prev_hash, hash, SHA256_BYTES);
 	ret->ends_epoch = flags & LOG_ENDS_EPOCH;
-	*ret_len = dec_left(&d);
-	*ret_records = dec_bytes(&d, *ret_len);
+	o->records_len = dec_left(&d);
+	o->records = dec_bytes(&d, o->records_len);
 	return 0;
+}
+
+int log_open(struct volume *v, uint64_t seq, const void *sealed, size_t len, struct log_object *ret)
+{
+	char name[BLOB_NAME_MAX + 1];
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&ret->content, OBJECT_CONTENT_MAX);
+	log_name(seq, name);
+	r = object_open(v->object_keys, OBJECT_LOG, name, sealed, len, &ret->content);
+	return r ? r : decode(ret);
+}
+
+void log_close(struct log_object *o)
+{
+	buf_wipe(&o->content);
+}
+
+int64_t log_last_epoch(const struct log_object *o)
+{
+	int64_t epoch = 0;
+	struct dec d;
+
+	dec_init(&d, o->records, o->records_len);
+	while (dec_left(&d) > 0) {
+		struct op op;
+
+		if (op_decode(&d, &op) != 0)
+			break;
+		if (op.type == OP_EPOCH)
+			epoch = op.epoch.epoch;
+		op_done(&op);
+	}
+	return epoch;
 }
 
 static int replay_records(struct volume *v, const uint8_t *records, size_t len)
@@ -93,24 +127,17 @@ int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len)
 {
 	struct index_state *s = index_state(v->ix);
 	char name[BLOB_NAME_MAX + 1];
-	const uint8_t *records;
-	struct log_header h;
-	struct buf content;
-	size_t records_len;
-	int r;
+	struct log_object o;
+	int r = log_open(v, seq, sealed, len, &o);
 
 	log_name(seq, name);
-	buf_init(&content, OBJECT_CONTENT_MAX);
-	r = object_open(v->object_keys, OBJECT_LOG, name, sealed, len, &content);
-	if (r == 0)
-		r = log_decode(content.data, content.len, &h, &records, &records_len);
-	if (r == 0 && (h.seq != seq || seq != s->log_seq + 1 ||
-	               memcmp(h.prev_hash, s->log_hash, SHA256_BYTES) != 0))
+	if (r == 0 && (o.header.seq != seq || seq != s->log_seq + 1 ||
+	               memcmp(o.header.prev_hash, s->log_hash, SHA256_BYTES) != 0))
 		r = err_note(ERR_UNAUTHENTIC, "%s does not continue the log", name);
 	else if (r != 0)
 		r = err_note(r, "%s", name);
 	if (r == 0) {
-		r = replay_records(v, records, records_len);
+		r = replay_records(v, o.records, o.records_len);
 		/* authentic, and yet it does not fit: one of the two sides has a fault */
 		if (r != 0 && r != ERR_NOMEM && r != ERR_NOSPC && r != ERR_IO && r != ERR_VERSION)
 			r = err_note(ERR_CORRUPT, "%s does not fit the state before it (%s)", name,
@@ -120,6 +147,6 @@ int log_replay(struct volume *v, uint64_t seq, const void *sealed, size_t len)
 		s->log_seq = seq;
 		r = kdf_sha256(sealed, len, s->log_hash);
 	}
-	buf_wipe(&content);
+	log_close(&o);
 	return r;
 }

@@ -155,6 +155,9 @@ struct packs_totals {
 	uint64_t unstored_packs;
 };
 
+/** Of packs that are not stored yet. Takes no lock. */
+uint64_t packs_unstored_bytes(const struct packs *p);
+
 void packs_count(struct packs *p, struct packs_totals *ret);
 
 #endif

@@ -52,7 +52,7 @@ struct packs {
 	uint64_t tick;
 	size_t open_files;
 	uint64_t local_bytes;
-	uint64_t unstored_bytes;
+	_Atomic uint64_t unstored_bytes; /* changed with the lock */
 	uint64_t unstored_packs;
 };
 

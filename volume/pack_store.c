@@ -135,6 +135,11 @@ bool packs_unstored_below(struct packs *p, uint64_t num)
 	return found;
 }
 
+uint64_t packs_unstored_bytes(const struct packs *p)
+{
+	return p->unstored_bytes;
+}
+
 void packs_count(struct packs *p, struct packs_totals *ret)
 {
 	lock_take(&p->lock);

@@ -123,31 +123,27 @@ static int check_own_number(struct journal_replay *jr, uint64_t seq)
 {
 	struct volume *v = jr->v;
 	char name[BLOB_NAME_MAX + 1];
-	struct buf sealed, content;
-	const uint8_t *records;
-	struct log_header h;
-	size_t len;
+	struct log_object o;
+	struct buf sealed;
 	int r;
 
 	if (seq == jr->checked_log)
 		return 0;
 	log_name(seq, name);
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
-	if (r == 0)
-		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
-		                &content);
-	if (r == 0)
-		r = log_decode(content.data, content.len, &h, &records, &len);
-	if (r == 0 && h.writer_id != v->writer_id)
-		r = err_note(ERR_FENCED,
-		             "%s was stored by another writer; what this machine has is kept in %s",
-		             name, v->dir);
+	if (r == 0) {
+		r = log_open(v, seq, sealed.data, sealed.len, &o);
+		if (r == 0 && o.header.writer_id != v->writer_id)
+			r = err_note(
+			    ERR_FENCED,
+			    "%s was stored by another writer; what this machine has is kept in %s",
+			    name, v->dir);
+		log_close(&o);
+	}
 	if (r == 0)
 		jr->checked_log = seq;
 	buf_done(&sealed);
-	buf_wipe(&content);
 	return r;
 }
 

@@ -88,45 +88,28 @@ static void place_from_store(struct volume *v, struct volume_place *ret)
 {
 	char name[BLOB_NAME_MAX + 1];
 	struct numbers have = {0};
-	struct buf sealed, content;
-	struct log_header h;
-	const uint8_t *records;
-	size_t len;
+	int r = recover_list_store(v, 1, &have);
 
-	buf_init(&sealed, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
-	if (recover_list_store(v, 1, &have) != 0 || have.count == 0)
-		goto out;
-	ret->log_seq = have.n[have.count - 1];
+	ret->log_seq = r == 0 && have.count > 0 ? have.n[have.count - 1] : 0;
 	/* epochs are long: one of the last objects ends one */
-	for (size_t i = have.count; i > 0 && have.count - i < 16 && ret->epoch == 0; i--) {
-		struct dec d;
+	for (size_t i = have.count; r == 0 && i > 0 && have.count - i < 16 && ret->epoch == 0;
+	     i--) {
+		struct log_object o;
+		struct buf sealed;
 
-		buf_reset(&sealed);
-		buf_reset(&content);
+		buf_init(&sealed, BLOB_MAX_BYTES);
 		log_name(have.n[i - 1], name);
-		if (blob_get(v->params.store, name, 0, SIZE_MAX, &sealed) != 0 ||
-		    object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
-		                &content) != 0 ||
-		    log_decode(content.data, content.len, &h, &records, &len) != 0)
-			break;
-		if (ret->time_ns == 0)
-			ret->time_ns = h.time_ns;
-		dec_init(&d, records, len);
-		while (dec_left(&d) > 0) {
-			struct op op;
-
-			if (op_decode(&d, &op) != 0)
-				break;
-			if (op.type == OP_EPOCH)
-				ret->epoch = op.epoch.epoch;
-			op_done(&op);
+		r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
+		if (r == 0) {
+			r = log_open(v, have.n[i - 1], sealed.data, sealed.len, &o);
+			if (ret->time_ns == 0)
+				ret->time_ns = o.header.time_ns;
+			ret->epoch = log_last_epoch(&o);
+			log_close(&o);
 		}
+		buf_done(&sealed);
 	}
-out:
 	numbers_done(&have);
-	buf_done(&sealed);
-	buf_wipe(&content);
 }
 
 /* What is here and not in the store. */
@@ -402,6 +385,8 @@ static int keep_all(struct volume *v, const char *stamp)
 
 	if (r == 0)
 		r = state_keep_damaged(v, "index.db-wal", "index-wal", stamp);
+	if (r == 0)
+		r = state_keep_damaged(v, "index.db-sum", "index-sum", stamp);
 	if (r == 0)
 		r = state_keep_damaged(v, "index.db", "index", stamp);
 	if (r == 0 && t->first_log)

@@ -73,14 +73,14 @@ int recover_check_rollback(struct volume *v, uint64_t stored, const uint8_t *kno
 {
 	uint8_t hash[SHA256_BYTES];
 	char name[BLOB_NAME_MAX + 1];
-	struct buf sealed, content;
+	struct log_object o;
+	struct buf sealed;
 	int r;
 
 	if (stored == 0)
 		return 0;
 	log_name(stored, name);
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &sealed);
 	if (r == ERR_MISSING)
 		r = err_note(ERR_ROLLBACK, "%s was stored and is not there", name);
@@ -88,12 +88,11 @@ int recover_check_rollback(struct volume *v, uint64_t stored, const uint8_t *kno
 		r = kdf_sha256(sealed.data, sealed.len, hash);
 	if (r == 0 && known_hash && memcmp(hash, known_hash, SHA256_BYTES) != 0) {
 		/* only an authentic object is an older state's, or another writer's */
-		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len,
-		                &content);
+		r = log_open(v, stored, sealed.data, sealed.len, &o);
+		log_close(&o);
 		r = r ? err_note(r, "%s", name)
 		      : err_note(ERR_ROLLBACK, "%s is not the one that was stored", name);
 	}
-	buf_wipe(&content);
 	buf_done(&sealed);
 	return r;
 }
@@ -178,51 +177,38 @@ int recover_compare_own(struct volume *v, uint64_t seq)
 	return r == ERR_FENCED ? gone_on(v) : r;
 }
 
-/* Open an object that waits in outlog/; the records point into @content, which the caller ends in every case. */
-static int open_own(struct volume *v, uint64_t seq, struct log_header *h, struct buf *content,
-                    const uint8_t **ret_records, size_t *ret_len)
+/* Open an object that waits in outlog/. The caller ends *ret with log_close() in every case. */
+static int open_own(struct volume *v, uint64_t seq, struct log_object *ret)
 {
-	char name[BLOB_NAME_MAX + 1];
 	struct buf sealed;
-	int r;
+	int r, read;
 
-	log_name(seq, name);
-	buf_init(content, OBJECT_CONTENT_MAX);
 	buf_init(&sealed, BLOB_MAX_BYTES);
-	r = volume_outlog_read(v, seq, &sealed);
-	if (r == 0)
-		r = object_open(v->object_keys, OBJECT_LOG, name, sealed.data, sealed.len, content);
-	if (r == 0)
-		r = log_decode(content->data, content->len, h, ret_records, ret_len);
+	read = volume_outlog_read(v, seq, &sealed);
+	r = log_open(v, seq, sealed.data, sealed.len, ret);
 	buf_done(&sealed);
-	return r;
+	return read ? read : r;
 }
 
 /* Does an object that waits in outlog/ hold anything that would be lost with it? */
 static bool is_precious(struct volume *v, uint64_t seq)
 {
-	const uint8_t *records;
-	struct log_header h;
-	struct buf content;
-	size_t len;
-	int r = open_own(v, seq, &h, &content, &records, &len);
-	bool precious = r == 0 ? recover_has_change(records, len) : r != ERR_NOENT;
+	struct log_object o;
+	int r = open_own(v, seq, &o);
+	bool precious = r == 0 ? recover_has_change(o.records, o.records_len) : r != ERR_NOENT;
 
-	buf_wipe(&content);
+	log_close(&o);
 	return precious;
 }
 
 bool recover_hash_before(struct volume *v, uint64_t seq, uint8_t *ret)
 {
-	const uint8_t *records;
-	struct log_header h;
-	struct buf content;
-	size_t len;
-	int r = open_own(v, seq, &h, &content, &records, &len);
+	struct log_object o;
+	int r = open_own(v, seq, &o);
 
 	if (r == 0)
-		memcpy(ret, h.prev_hash, SHA256_BYTES);
-	buf_wipe(&content);
+		memcpy(ret, o.header.prev_hash, SHA256_BYTES);
+	log_close(&o);
 	return r == 0;
 }
 

@@ -50,13 +50,12 @@ static int wait_for_store(struct volume *v, size_t len)
 	bool on = true;
 
 	while (on) {
-		struct packs_totals totals;
+		uint64_t unstored = packs_unstored_bytes(v->packs);
 
-		packs_count(v->packs, &totals);
-		if (totals.unstored_bytes + len <= near_limit)
+		if (unstored + len <= near_limit)
 			return 0;
-		if (totals.unstored_bytes < least) {
-			least = totals.unstored_bytes;
+		if (unstored < least) {
+			least = unstored;
 			end_ns = clock_mono_ns(v->params.clock) + STORE_WAIT_NS;
 		}
 		if (cancel_is_asked())

@@ -156,23 +156,23 @@ static int store_pack(struct volume *v, const struct pack_info *info)
 int volume_compare_stored(struct volume *v, uint64_t seq, const struct buf *sealed)
 {
 	char name[BLOB_NAME_MAX + 1];
-	struct buf there, content;
+	struct log_object o;
+	struct buf there;
 	int r;
 
 	log_name(seq, name);
 	buf_init(&there, BLOB_MAX_BYTES);
-	buf_init(&content, OBJECT_CONTENT_MAX);
 	r = blob_get(v->params.store, name, 0, SIZE_MAX, &there);
 	if (r != 0 ||
 	    (there.len == sealed->len && memcmp(there.data, sealed->data, sealed->len) == 0))
 		goto out;
 	/* only an object that is whole and authentic is another writer's: anything else is damage,
 	 * or half a reply */
-	r = object_open(v->object_keys, OBJECT_LOG, name, there.data, there.len, &content);
+	r = log_open(v, seq, there.data, there.len, &o);
+	log_close(&o);
 	r = r == 0 ? err_note(ERR_FENCED, "%s was stored by another writer", name)
 	           : err_note(r, "%s", name);
 out:
-	buf_wipe(&content);
 	buf_done(&there);
 	return r;
 }
@@ -229,37 +229,16 @@ static void log_stored(struct volume *v, uint64_t seq, int64_t time_ns, int64_t 
  * Is it what was made here? What the local disk has changed must not take the number in the store. And when was it made, and
  * which epoch ended in it (0: none)? For `status`.
  */
-static int inspect(struct volume *v, const char *name, const struct buf *sealed, int64_t *time_ns,
+static int inspect(struct volume *v, uint64_t seq, const struct buf *sealed, int64_t *time_ns,
                    int64_t *epoch)
 {
-	struct log_header h;
-	const uint8_t *records;
-	struct buf content;
-	struct dec d;
-	size_t len;
-	int r;
+	struct log_object o;
+	int r = log_open(v, seq, sealed->data, sealed->len, &o);
 
-	*time_ns = 0;
-	*epoch = 0;
-	buf_init(&content, OBJECT_CONTENT_MAX);
-	r = object_open(v->object_keys, OBJECT_LOG, name, sealed->data, sealed->len, &content);
-	if (r == 0)
-		r = log_decode(content.data, content.len, &h, &records, &len);
-	if (r == 0) {
-		*time_ns = h.time_ns;
-		dec_init(&d, records, len);
-		while (dec_left(&d) > 0) {
-			struct op op;
-
-			if (op_decode(&d, &op) != 0)
-				break;
-			if (op.type == OP_EPOCH)
-				*epoch = op.epoch.epoch;
-			op_done(&op);
-		}
-	}
-	buf_wipe(&content);
-	return r ? err_note(r, "out%s of the state folder", name) : 0;
+	*time_ns = o.header.time_ns;
+	*epoch = log_last_epoch(&o);
+	log_close(&o);
+	return r ? err_note(r, "outlog/%016" PRIx64 " of the state folder", seq) : 0;
 }
 
 static int store_log(struct volume *v, uint64_t seq)
@@ -273,7 +252,7 @@ static int store_log(struct volume *v, uint64_t seq)
 	buf_init(&sealed, BLOB_MAX_BYTES);
 	r = volume_outlog_read(v, seq, &sealed);
 	if (r == 0)
-		r = inspect(v, name, &sealed, &time_ns, &epoch);
+		r = inspect(v, seq, &sealed, &time_ns, &epoch);
 	if (r != 0) {
 		lock_take(&v->lock);
 		volume_poison(v, r);

@@ -43,7 +43,7 @@ postmaster() {
 
 server_stop() {
 	as_user "$bin/pg_ctl" -D "$PWD/data" -m fast -w -t 60 stop >/dev/null
-	wait "$server" || true
+	wait "$server"
 }
 
 server_kill() {
@@ -51,7 +51,7 @@ server_kill() {
 	pid=$(postmaster)
 	# shellcheck disable=SC2046 # pids
 	kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children")
-	wait "$server" || true
+	killed "$server"
 }
 
 # Money moves between the tables, and none is lost.

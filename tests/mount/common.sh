@@ -49,6 +49,13 @@ same() {
 	[ "$1" = "$2" ] || die "${3:-value} is '$1' instead of '$2'"
 }
 
+# Inside a case: the child $1 ends, and by SIGKILL.
+killed() {
+	local code=0
+	wait "$1" || code=$?
+	same "$code" 137 "exit of the killed process"
+}
+
 run() {
 	local name=$1 fn=$2 r watch pid
 	rm -rf "$work/case"

@@ -31,7 +31,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAID 30
 #define SNAPSHOTS_MAX 1000
 
 const uint64_t fsx_window[FSX_WINDOWS] = {0, (4ull << 30) - (1u << 20), 3ull << 40};
@@ -56,40 +55,22 @@ struct run {
 	unsigned remounts;
 };
 
-static char said[SAID][200];
-static uint64_t saids;
-
-/* ---- random numbers: splitmix64 ---- */
-
-uint64_t fsx_random(struct fsx *x)
-{
-	uint64_t z = x->rng += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-uint64_t fsx_below(struct fsx *x, uint64_t n)
-{
-	return n ? fsx_random(x) % n : 0;
-}
-
-bool fsx_one_in(struct fsx *x, unsigned n)
-{
-	return fsx_below(x, n) == 0;
-}
-
 /* ---- words ---- */
+
+static const char *place(const struct fsx *x)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "%6" PRIu64, x->op);
+	return text;
+}
 
 void fsx_say(struct fsx *x, const char *format, ...)
 {
-	char *line = said[saids++ % SAID];
-	int n = snprintf(line, sizeof(said[0]), "%6" PRIu64 " ", x->op);
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(line + n, sizeof(said[0]) - (size_t)n, format, ap);
+	tester_note(place(x), format, ap);
 	va_end(ap);
 }
 
@@ -97,15 +78,8 @@ void fsx_fail(struct fsx *x, const char *format, ...)
 {
 	va_list ap;
 
-	for (uint64_t i = saids > SAID ? saids - SAID : 0; i < saids; i++)
-		printf("  %s\n", said[i % SAID]);
-	printf("FAIL at operation %" PRIu64 ": ", x->op);
 	va_start(ap, format);
-	vprintf(format, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
+	tester_fail(place(x), format, ap);
 }
 
 void fsx_fail_errno(struct fsx *x, const char *call)

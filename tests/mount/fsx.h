@@ -5,6 +5,8 @@
 #ifndef AMBERFS_TESTS_MOUNT_FSX_H
 #define AMBERFS_TESTS_MOUNT_FSX_H
 
+#include "tests/mount/tester.h"
+
 #include "tests/mount/fsx_model.h"
 
 #include <stdio.h>
@@ -34,11 +36,20 @@ struct fsx {
 /* Where a window begins: the file's beginning, around 4 GiB, and far away. What is written lies in one of them. */
 extern const uint64_t fsx_window[FSX_WINDOWS];
 
-uint64_t fsx_random(struct fsx *x);
-/* Below @n. */
-uint64_t fsx_below(struct fsx *x, uint64_t n);
-/* Yes in one of @n cases. */
-bool fsx_one_in(struct fsx *x, unsigned n);
+static inline uint64_t fsx_random(struct fsx *x)
+{
+	return tester_random(&x->rng);
+}
+
+static inline uint64_t fsx_below(struct fsx *x, uint64_t n)
+{
+	return tester_below(&x->rng, n);
+}
+
+static inline bool fsx_one_in(struct fsx *x, unsigned n)
+{
+	return tester_one_in(&x->rng, n);
+}
 
 /* Say what is done, before it is done. */
 __attribute__((format(printf, 2, 3))) void fsx_say(struct fsx *x, const char *format, ...);

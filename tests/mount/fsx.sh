@@ -6,48 +6,22 @@
 # compared again after a remount and from the store alone. Before that on the filesystem of the temporary folder, which
 # shows that the tester is right. In any other folder only that.
 #
-#   FSX        the program, when it is built already; otherwise $CC builds it
 #   FSX_SEED   the first seed (1)
 #   FSX_RUNS   how many seeds (2)
 #   FSX_OPS    operations of each (1200)
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(cd "$1" && pwd) || exit 2
+tester=fsx
+. "$(dirname "$0")/tester.bash"
 seed=${FSX_SEED:-1} runs=${FSX_RUNS:-2} ops=${FSX_OPS:-1200}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch" "$dir"/fsx.[0-9]*' EXIT
-fsx=${FSX:-${BUILD_DIR:+$BUILD_DIR/tests/mount/fsx}}
-if [ ! -x "$fsx" ]; then
-	fsx=$scratch/fsx
-	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -I"$here/../.." "$here"/fsx*.c -o "$fsx" || exit 1
-fi
-failed=0
-
-# verdict NAME COMMAND...: one line when it is well, all it says when not
-verdict() {
-	local name=$1
-	shift
-	if "$@" >"$scratch/out" 2>&1; then
-		echo "ok $name$(sed -n "\$s/^/: /p" "$scratch/out")"
-	else
-		failed=1
-		echo "FAIL $name"
-		cat "$scratch/out"
-	fi
-}
 
 # random FOLDER N OPTIONS...: the seed N in a folder of its own
 random() {
 	local folder=$1/fsx.$2 n=$2
 	shift 2
 	mkdir "$folder" || return 1
-	"$fsx" --seed "$n" --ops "$ops" "$@" "$folder"
+	"$program" --seed "$n" --ops "$ops" "$@" "$folder"
 }
 
-mounted=
-[ -z "${TEST_MOUNT:-}" ] || [ "$dir" != "$TEST_MOUNT" ] || mounted=yes
-
-mkdir "$scratch/compare"
 for ((n = seed; n < seed + runs; n++)); do
 	verdict "seed $n on $(stat -f -c %T "$scratch")" random "$scratch/compare" "$n"
 	if [ -z "$mounted" ]; then
@@ -62,11 +36,11 @@ done
 if [ -n "$mounted" ] && [ $failed = 0 ]; then
 	verdict "remount" "$here/fsx_hook.sh" remount
 	for ((n = seed; n < seed + runs; n++)); do
-		verdict "seed $n after a remount" "$fsx" --past "$scratch/record.$n" "$dir"
+		verdict "seed $n after a remount" "$program" --past "$scratch/record.$n" "$dir"
 	done
 	verdict "a mount from the store alone" "$here/fsx_hook.sh" fresh
 	for ((n = seed; n < seed + runs; n++)); do
-		verdict "seed $n from the store" "$fsx" --past "$scratch/record.$n" "$dir"
+		verdict "seed $n from the store" "$program" --past "$scratch/record.$n" "$dir"
 	done
 fi
 exit $failed

@@ -28,8 +28,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAID 25
-
 struct run {
 	struct tree t;
 	uint64_t seed;
@@ -41,36 +39,20 @@ struct run {
 	uint64_t round;
 };
 
-static char said[SAID][600];
-static uint64_t saids;
-
-uint64_t tree_random(struct tree *t)
+static const char *place(const struct tree *t)
 {
-	uint64_t z = t->rng += 0x9e3779b97f4a7c15u;
+	static char text[48];
 
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-uint64_t tree_below(struct tree *t, uint64_t n)
-{
-	return n ? tree_random(t) % n : 0;
-}
-
-bool tree_one_in(struct tree *t, unsigned n)
-{
-	return tree_below(t, n) == 0;
+	snprintf(text, sizeof(text), "%d:%" PRIu64, t->domain, t->op);
+	return text;
 }
 
 void tree_say(struct tree *t, const char *format, ...)
 {
-	char *line = said[saids++ % SAID];
-	int n = snprintf(line, sizeof(said[0]), "%d:%" PRIu64 " ", t->domain, t->op);
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(line + n, sizeof(said[0]) - (size_t)n, format, ap);
+	tester_note(place(t), format, ap);
 	va_end(ap);
 }
 
@@ -81,15 +63,8 @@ void tree_fail(struct tree *t, const char *format, ...)
 	/* one process at a time */
 	if (t->lock_fd >= 0 && flock(t->lock_fd, LOCK_EX) != 0)
 		t->lock_fd = -1;
-	for (uint64_t i = saids > SAID ? saids - SAID : 0; i < saids; i++)
-		printf("  %s\n", said[i % SAID]);
-	printf("FAIL in process %d at operation %" PRIu64 ": ", t->domain, t->op);
 	va_start(ap, format);
-	vprintf(format, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	_exit(1);
+	tester_fail(place(t), format, ap);
 }
 
 const char *tree_show(const char *path)

@@ -10,6 +10,8 @@
 #ifndef AMBERFS_TESTS_MOUNT_TREE_H
 #define AMBERFS_TESTS_MOUNT_TREE_H
 
+#include "tests/mount/tester.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,9 +80,20 @@ struct tree {
 
 extern const char *const tree_xattr[TREE_XATTRS];
 
-uint64_t tree_random(struct tree *t);
-uint64_t tree_below(struct tree *t, uint64_t n);
-bool tree_one_in(struct tree *t, unsigned n);
+static inline uint64_t tree_random(struct tree *t)
+{
+	return tester_random(&t->rng);
+}
+
+static inline uint64_t tree_below(struct tree *t, uint64_t n)
+{
+	return tester_below(&t->rng, n);
+}
+
+static inline bool tree_one_in(struct tree *t, unsigned n)
+{
+	return tester_one_in(&t->rng, n);
+}
 
 __attribute__((format(printf, 2, 3))) void tree_say(struct tree *t, const char *format, ...);
 __attribute__((format(printf, 2, 3), noreturn)) void tree_fail(struct tree *t, const char *format,

@@ -6,53 +6,31 @@
 # `amberfs diff`, and looked at once more after a remount and from the store alone. Before that on the filesystem of the
 # temporary folder, which shows that the tester is right. In any other folder only that.
 #
-#   TREE          the program, when it is built already; otherwise $CC builds it
 #   TREE_SEED     the first seed (1)
 #   TREE_RUNS     how many seeds (1)
 #   TREE_ROUNDS   rounds of each (6)
 #   TREE_OPS      operations of each process in a round (300)
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-dir=$(cd "$1" && pwd) || exit 2
+tester=tree
+. "$(dirname "$0")/tester.bash"
 seed=${TREE_SEED:-1} runs=${TREE_RUNS:-1} rounds=${TREE_ROUNDS:-6} ops=${TREE_OPS:-300}
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch" "$dir"/tree.[0-9]*' EXIT
-tree=${TREE:-${BUILD_DIR:+$BUILD_DIR/tests/mount/tree}}
-if [ ! -x "$tree" ]; then
-	tree=$scratch/tree
-	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -O1 -I"$here/../.." "$here"/tree*.c -o "$tree" || exit 1
-fi
-failed=0
 lists=$scratch/lists
-mkdir "$scratch/compare" "$lists"
-
-# verdict NAME COMMAND...: one line when it is well, all it says when not
-verdict() {
-	local name=$1
-	shift
-	if "$@" >"$scratch/out" 2>&1; then
-		echo "ok $name$(sed -n "\$s/^/: /p" "$scratch/out")"
-	else
-		failed=1
-		echo "FAIL $name"
-		cut -c 1-1000 "$scratch/out"
-	fi
-}
+mkdir "$lists"
 
 # random FOLDER N OPTIONS...: the seed N in a folder of its own
 random() {
 	local folder=$1/tree.$2 n=$2
 	shift 2
 	mkdir "$folder" || return 1
-	"$tree" --seed "$n" --rounds "$rounds" --ops "$ops" "$@" "$folder"
+	"$program" --seed "$n" --rounds "$rounds" --ops "$ops" "$@" "$folder"
 }
 
 # Each snapshot of the seed $1, and the tree as it is.
 all_same() {
 	local i
-	"$tree" --same "$lists/now.$1" "$dir/tree.$1" || return 1
+	"$program" --same "$lists/now.$1" "$dir/tree.$1" || return 1
 	for ((i = 1; i <= rounds; i++)); do
-		"$tree" --same "$lists/tree-$1-$i" "$dir/.snapshots/tree-$1-$i/tree.$1" || return 1
+		"$program" --same "$lists/tree-$1-$i" "$dir/.snapshots/tree-$1-$i/tree.$1" || return 1
 	done
 	echo "$((rounds + 1)) trees compared"
 }
@@ -62,9 +40,6 @@ diff_of() {
 	"$AMBERFS" diff --json -C "$dir" "tree-$1-$2" "tree-$1-$3" >"$scratch/diff" &&
 		python3 "$here/tree_diff.py" "$lists/tree-$1-$2" "$lists/tree-$1-$3" "tree.$1" <"$scratch/diff"
 }
-
-mounted=
-[ -z "${TEST_MOUNT:-}" ] || [ "$dir" != "$TEST_MOUNT" ] || mounted=yes
 
 for ((n = seed; n < seed + runs; n++)); do
 	verdict "tree, seed $n on $(stat -f -c %T "$scratch")" random "$scratch/compare" "$n"

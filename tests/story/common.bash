@@ -323,6 +323,28 @@ wait_status() {
 	return 1
 }
 
+# ---- programs (writer.py) on a mount that will die ----
+
+# programs_start PART OPTIONS...: after they have verified what a life before left.
+programs_start() {
+	local line=
+	python3 "$story_here/writer.py" live "$mnt" "$work/record" "$@" >"$work/told" 2>"$work/programs" &
+	programs=$!
+	pids=("$programs")
+	read -r -t 60 line <"$work/told"
+	[ "$line" = verified ] || { daemon_words; tail -n 4 "$work/programs"; return 1; }
+}
+
+# They end by themselves, because the mount died under them.
+programs_end() {
+	local code=0
+	# a mount whose daemon is dead and that does not say so
+	wait_gone "$programs" || { echo "the mount hangs"; umount -c -f "$mnt"; return 1; }
+	wait "$programs" || code=$?
+	pids=()
+	[ $code = 0 ] || { echo "exit $code"; cat "$work/programs"; return 1; }
+}
+
 # What the daemon of the mount has to say about a failure.
 daemon_words() {
 	timeout 10 "$AMBERFS" status --json "$mnt" 2>&1 | head -c 600

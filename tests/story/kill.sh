@@ -23,25 +23,6 @@ pause() {
 
 # ---- the programs ----
 
-programs_start() {
-	local line=
-	python3 "$story_here/writer.py" live "$mnt" "$work/record" "$seed.$1" >"$work/told" 2>"$work/programs" &
-	programs=$!
-	pids=("$programs")
-	read -r -t 60 line <"$work/told"
-	[ "$line" = verified ] || { daemon_words; tail -n 4 "$work/programs"; return 1; }
-}
-
-# They end by themselves, because the mount died under them.
-programs_end() {
-	local code=0
-	# a mount whose daemon is dead and that does not say so
-	wait_gone "$programs" || { echo "the mount hangs"; umount -c -f "$mnt"; return 1; }
-	wait "$programs" || code=$?
-	pids=()
-	[ $code = 0 ] || { echo "exit $code"; cat "$work/programs"; return 1; }
-}
-
 programs_stop() {
 	kill -TERM "$programs" || return 1
 	programs_end
@@ -152,7 +133,7 @@ snapshots_check() {
 
 # What the round $1 did is checked, and what the programs remember.
 mount_and_check() {
-	volume_mount -o epoch=1 && programs_start "$2" || return 1
+	volume_mount -o epoch=1 && programs_start "$seed.$2" || return 1
 	case $1 in
 	restoring) tree_check "$1" ;;
 	snapshotting) snapshots_check ;;
@@ -201,7 +182,7 @@ mkfifo "$work/told"
 story_init
 must "mount" volume_mount -o epoch=1
 must "a tree with two states" tree_make
-must "the programs begin" programs_start 0
+must "the programs begin" programs_start "$seed.0"
 for ((n = 1; killed < kills; n++)); do
 	must "round $n (${plan[n % ${#plan[@]}]}), $((killed + 1)) of $kills" round $n
 	[ "$n" -le $((3 * kills)) ] || die "too few are killed"

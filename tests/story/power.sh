@@ -104,23 +104,6 @@ power_end() {
 
 # ---- a round ----
 
-programs_start() {
-	local line=
-	python3 "$story_here/writer.py" live "$mnt" "$work/record" "$part" --cut >"$work/told" 2>"$work/programs" &
-	programs=$!
-	pids=("$programs")
-	read -r -t 60 line <"$work/told"
-	[ "$line" = verified ] || { daemon_words; tail -n 4 "$work/programs"; return 1; }
-}
-
-programs_end() {
-	local code=0
-	wait_gone "$programs" || { echo "the mount hangs"; umount -c -f "$mnt"; return 1; }
-	wait "$programs" || code=$?
-	pids=()
-	[ $code = 0 ] || { echo "exit $code"; cat "$work/programs"; return 1; }
-}
-
 kill_all() {
 	local pid
 	for pid in $(daemon_pids "$mnt"); do
@@ -143,7 +126,7 @@ cut_while_recovering() {
 
 round() {
 	part=$seed.$kind.$1
-	device_up && volume_mount -o epoch=1,cache=64M && programs_start || return 1
+	device_up && volume_mount -o epoch=1,cache=64M && programs_start "$part" --cut || return 1
 	pause 100 1200
 	"${kind}_cut" || return 1
 	pause 1 100
