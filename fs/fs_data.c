@@ -144,8 +144,6 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 	if (flags & (VOLUME_WRITE_KILL_PRIV | VOLUME_WRITE_CACHED))
 		fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
 	fuse_reply_write(req, size);
-	if (eager_written(&fs->eager, node.ino))
-		volume_fsync_then(fs->volume, NULL, NULL);
 }
 
 static void reply_synced(void *ctx, int result)
@@ -166,11 +164,9 @@ void fs_sync_and_reply(fuse_req_t req)
 
 static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct fs *fs = fs_of(req);
-
+	(void)ino;
 	(void)datasync;
 	(void)fi;
-	eager_synced(&fs->eager, view_ino(ino));
 	fs_sync_and_reply(req);
 }
 

@@ -7,7 +7,6 @@
 #define FUSE_USE_VERSION 314
 
 #include "fs/aside.h"
-#include "fs/eager.h"
 #include "fs/fs.h"
 #include "fs/inode.h"
 #include "fs/view.h"
@@ -44,7 +43,6 @@ struct fs {
 	 * Outside the ranks of util/lock.h: taken before all of them, one at a time.
 	 */
 	pthread_rwlock_t size_locks[FS_SIZE_LOCKS];
-	struct eager eager;
 	_Atomic uint64_t plain[FS_PLAIN_FILES]; /* fs_xattr.c: files known to have no capability */
 };
 

@@ -76,56 +76,50 @@ static void answer(struct volume_waiter *served, int r)
 }
 
 /* Commit until nobody is left who waits. */
-static void lead(struct volume *v, uint64_t ticket, volume_synced_fn fn, void *ctx)
+static void lead(struct volume *v)
 {
-	struct volume_waiter *served;
-	bool more;
+	for (;;) {
+		struct volume_waiter *served;
+		uint64_t ticket = 0;
+		int r;
 
-	do {
-		int r = volume_commit_ticket(v, ticket);
-
-		if (fn)
-			fn(ctx, r);
-		fn = NULL;
+		lock_take(&v->sync_lock);
+		v->leading = v->waiters != NULL;
+		if (v->leading)
+			ticket = v->waiters->ticket;
+		lock_drop(&v->sync_lock);
+		if (!ticket)
+			return;
+		r = volume_commit_ticket(v, ticket);
 		lock_take(&v->sync_lock);
 		served = take_served(v, r);
-		more = v->waiters != NULL;
-		if (more)
-			ticket = v->waiters->ticket;
-		else
-			v->leading = false;
 		lock_drop(&v->sync_lock);
 		answer(served, r);
-	} while (more);
+	}
 }
 
 void volume_fsync_then(struct volume *v, volume_synced_fn fn, void *ctx)
 {
-	struct volume_waiter *w = NULL;
+	struct volume_waiter *w;
 	uint64_t ticket;
 	bool leads;
 	int r = take_ticket(v, &ticket);
 
 	if (r != 0 || v->params.read_only || atomic_load(&v->durable_ticket) >= ticket) {
-		if (fn)
-			fn(ctx, r);
+		fn(ctx, r);
 		return;
 	}
-	if (fn)
-		w = malloc(sizeof(*w));
-	lock_take(&v->sync_lock);
-	leads = !v->leading;
-	if (leads) {
-		v->leading = true;
-	} else if (w) {
-		*w = (struct volume_waiter){ticket, fn, ctx, v->waiters};
-		v->waiters = w;
-	}
-	lock_drop(&v->sync_lock);
-	if (leads) {
-		free(w);
-		lead(v, ticket, fn, ctx);
-	} else if (fn && !w) {
+	w = malloc(sizeof(*w));
+	if (!w) {
 		fn(ctx, volume_commit_ticket(v, ticket));
+		return;
 	}
+	lock_take(&v->sync_lock);
+	*w = (struct volume_waiter){ticket, fn, ctx, v->waiters};
+	v->waiters = w;
+	leads = !v->leading;
+	v->leading = true;
+	lock_drop(&v->sync_lock);
+	if (leads)
+		lead(v);
 }

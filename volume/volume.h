@@ -317,8 +317,7 @@ int volume_fsync(struct volume *v);
 typedef void (*volume_synced_fn)(void *ctx, int result);
 
 /**
- * The same without waiting: @fn is called before this returns, or later by whoever else is committing. Without @fn (NULL) a commit
- * is only begun, when there is something to commit and nobody does; what happens to it the next fsync says.
+ * The same without waiting for others: @fn is called before this returns, or later by whoever else is committing.
  */
 void volume_fsync_then(struct volume *v, volume_synced_fn fn, void *ctx);
 
